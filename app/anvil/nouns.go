@@ -1,0 +1,384 @@
+package anvil
+
+import (
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// DeliveryID is GitHub's X-GitHub-Delivery GUID; a redelivery keeps it.
+type DeliveryID string
+
+// SessionID names a session.
+type SessionID string
+
+// TaskID names a task: ten characters of random base32, lower case.
+type TaskID string
+
+// RunID names an attempt at a task: TASK.ATTEMPT. It is the task reference that
+// travels in dispatch inputs, and it is no secret.
+type RunID string
+
+// NewTaskID returns a fresh random task id.
+func NewTaskID() TaskID { return TaskID(randomID()) }
+
+// NewSessionID returns a fresh random session id.
+func NewSessionID() SessionID { return SessionID(randomID()) }
+
+// RunIDFor returns the id of the given attempt (from 1) at task t.
+func RunIDFor(t TaskID, attempt int) RunID { return RunID(fmt.Sprintf("%s.%d", t, attempt)) }
+
+var idEncoding = base32.NewEncoding("abcdefghjkmnpqrstvwxyz0123456789").WithPadding(base32.NoPadding)
+
+func randomID() string {
+	var b [7]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		panic(err) // crypto/rand does not fail on supported systems
+	}
+	return idEncoding.EncodeToString(b[:])[:10]
+}
+
+// Actor is a person or a bot at GitHub. The id is what counts; logins change.
+type Actor struct {
+	ID    int64  `json:"id"`
+	Login string `json:"login"`
+	Bot   bool   `json:"bot,omitempty"`
+}
+
+// Repository is a repository that an installation of the App may work on.
+type Repository struct {
+	ID            int64  `json:"id"`
+	Installation  int64  `json:"installation"`
+	Owner         string `json:"owner"`
+	Name          string `json:"name"`
+	DefaultBranch string `json:"default_branch"`
+	Private       bool   `json:"private,omitempty"`
+}
+
+// FullName returns OWNER/NAME.
+func (r Repository) FullName() string { return r.Owner + "/" + r.Name }
+
+// Delivery is one verified webhook call, as it was signed.
+type Delivery struct {
+	ID         DeliveryID
+	Event      string // X-GitHub-Event
+	Body       []byte
+	ReceivedAt time.Time
+	Decision   Decision
+	Reason     string // why it was ignored or refused; empty while pending
+	Task       TaskID // the task it opened or spoke to, if any
+}
+
+// Decision is what became of a delivery.
+type Decision string
+
+const (
+	Pending  Decision = "pending"  // stored, not yet decided
+	Accepted Decision = "accepted" // opened a task or moved one
+	Ignored  Decision = "ignored"  // not for us, or not allowed to be; silent
+	Refused  Decision = "refused"  // answered with a problem
+)
+
+// Verb is what a command asks for.
+type Verb string
+
+const (
+	VerbDo     Verb = "do"     // free text: do this
+	VerbHelp   Verb = "help"   // explain yourself
+	VerbStatus Verb = "status" // say where the thread's task is
+	VerbStop   Verb = "stop"   // stop the thread's task
+	VerbRetry  Verb = "retry"  // once more: inspect again what is held, or a new task with the same words
+)
+
+// Options are the key=value words before a command's text. Empty means: not given.
+type Options struct {
+	Base   string   `json:"base,omitempty"`
+	Engine string   `json:"engine,omitempty"`
+	Model  string   `json:"model,omitempty"`
+	Verify []string `json:"verify,omitempty"` // commands, instead of the repository's own
+}
+
+// Thread is the place in which people talk to Anvil about one thing.
+type Thread struct {
+	Repository  Repository `json:"repository"`
+	Issue       int        `json:"issue"` // issue or pull request number
+	Title       string     `json:"title"`
+	PullRequest bool       `json:"pull_request,omitempty"`
+}
+
+// Command is what intake decided that a delivery asks for, by whom and where.
+// It is made from the signed payload alone and is never changed afterwards.
+type Command struct {
+	Delivery  DeliveryID `json:"delivery"`
+	Thread    Thread     `json:"thread"`
+	Requester Actor      `json:"requester"`
+	Comment   int64      `json:"comment,omitempty"` // the triggering comment's id; 0 for a label or an assignment
+	Verb      Verb       `json:"verb"`
+	Options   Options    `json:"options"`
+	Prompt    Prompt     `json:"prompt"`
+	// Notices are things the requester should know though the task goes on,
+	// such as a second command in the same comment.
+	Notices []*Problem `json:"notices,omitempty"`
+}
+
+// Prompt is the snapshot of what the agent is told, cleaned of hidden text.
+type Prompt struct {
+	Instruction string          `json:"instruction"` // the words after the verb and options
+	IssueTitle  string          `json:"issue_title"`
+	IssueBody   string          `json:"issue_body"`
+	Removed     []RemovedHidden `json:"removed,omitempty"`
+	Digest      string          `json:"digest"` // sha256 over the other text fields, hex
+}
+
+// RemovedHidden says what invisible text was taken out of a prompt, and where.
+type RemovedHidden struct {
+	Where string `json:"where"` // "comment", "issue title", "issue body"
+	Kind  string `json:"kind"`  // such as "HTML comment", "zero-width character"
+	Count int    `json:"count"`
+}
+
+// Session is one thread: one branch, one pull request, instructions in order.
+type Session struct {
+	ID          SessionID
+	Repository  Repository
+	Issue       int
+	Ordinal     int    // 1 for the thread's first session, then 2, …
+	Branch      string // anvil/<issue>-<slug>, without refs/heads/
+	PullRequest int    // 0 until there is one
+	CreatedAt   time.Time
+}
+
+// Task is one instruction in a session.
+type Task struct {
+	ID        TaskID
+	Session   SessionID
+	Command   Command
+	Version   int64 // counts the changes that people should be told of
+	Outcome   *Outcome
+	CreatedAt time.Time
+	ClosedAt  time.Time // zero while open
+}
+
+// Run is one attempt at a task on a runner.
+type Run struct {
+	ID      RunID
+	Task    TaskID
+	Attempt int // from 1
+	State   State
+
+	BaseRef    string // branch the change starts from, without refs/heads/
+	BaseCommit string // the exact commit; empty until the dispatch hop resolved it
+	Rules      Rules  // the repository's policy as it was read for this run
+	Placement  Placement
+	Lease      Lease
+	Report     *Report  // what the runner handed over; nil until it finished
+	Verdict    *Verdict // what inspection said; nil until then
+	Problem    *Problem // why it failed, was held or was lost
+
+	CreatedAt time.Time
+	ChangedAt time.Time // of the last state change
+	// Deadline is when the present state is overdue; zero where it cannot be.
+	Deadline time.Time
+	// StopRequestedAt is set once a person asked the run to stop.
+	StopRequestedAt time.Time
+}
+
+// Rules are the repository's own settings from .github/anvil.yml on its default
+// branch, as read at Commit.
+type Rules struct {
+	Commit         string   `json:"commit"`
+	Base           string   `json:"base,omitempty"`
+	Engine         string   `json:"engine,omitempty"`
+	Model          string   `json:"model,omitempty"`
+	Verify         []string `json:"verify,omitempty"`
+	AllowProtected []string `json:"allow_protected,omitempty"` // globs of protected paths that may be published
+	Ready          bool     `json:"ready,omitempty"`           // open pull requests ready for review, not as drafts
+}
+
+// Placement is where a provider put a run.
+type Placement struct {
+	Provider    string `json:"provider"` // "actions"
+	Repository  string `json:"repository"`
+	Workflow    string `json:"workflow"`
+	WorkflowRun int64  `json:"workflow_run,omitempty"` // 0 until known
+	URL         string `json:"url,omitempty"`
+}
+
+// Lease is a runner's right to act for a run until a time.
+type Lease struct {
+	Epoch     int64 // grows with each claim; 0 before the first
+	ExpiresAt time.Time
+	Runner    string // runner name as GitHub reports it
+}
+
+// Outcome is how a task ended. It is written once.
+type Outcome struct {
+	State   State    `json:"state"`
+	Problem *Problem `json:"problem,omitempty"`
+	Answer  string   `json:"answer,omitempty"` // the agent's own words, untrusted
+}
+
+// Verification is the record of the verify phase.
+type Verification struct {
+	Status VerificationStatus `json:"status"`
+	Reason string             `json:"reason,omitempty"` // why it could not be verified
+	Source string             `json:"source,omitempty"` // "command", ".github/anvil.yml" or "detected: go.mod"
+	Checks []Check            `json:"checks,omitempty"`
+}
+
+// VerificationStatus is the verdict of a verification or of one of its checks.
+type VerificationStatus string
+
+const (
+	Passed     VerificationStatus = "passed"
+	NotPassed  VerificationStatus = "failed"
+	Unverified VerificationStatus = "unverified" // could not be verified; Reason says why
+)
+
+// Check is one verification command and how it ended.
+type Check struct {
+	Name       string             `json:"name"` // the command line as configured
+	Status     VerificationStatus `json:"status"`
+	ExitCode   int                `json:"exit_code"`
+	DurationMS int64              `json:"duration_ms"`
+	OutputTail string             `json:"output_tail,omitempty"` // untrusted; the last 4 KiB
+}
+
+// Report is what a runner handed over when it finished.
+type Report struct {
+	Result       string       `json:"result"` // runapi.Result
+	Answer       string       `json:"answer,omitempty"`
+	Engine       EngineInfo   `json:"engine"`
+	Verification Verification `json:"verification"`
+	Head         string       `json:"head,omitempty"` // the proposed commit
+	Problem      *Problem     `json:"problem,omitempty"`
+	Bundle       string       `json:"bundle,omitempty"` // blob digest
+}
+
+// EngineInfo names the engine that worked.
+type EngineInfo struct {
+	Name    string `json:"name"`
+	Kind    string `json:"kind"`
+	Version string `json:"version,omitempty"`
+	Model   string `json:"model,omitempty"`
+}
+
+// Verdict is what inspection found a proposal to be.
+type Verdict struct {
+	Tree      string       `json:"tree"` // the checked tree
+	Files     []FileChange `json:"files"`
+	Additions int          `json:"additions"`
+	Deletions int          `json:"deletions"`
+	Protected []string     `json:"protected,omitempty"` // protected paths it touches
+}
+
+// FileChange is one path of a change.
+type FileChange struct {
+	Path      string `json:"path"`
+	Status    string `json:"status"` // A, M, D or T, as git names them
+	Additions int    `json:"additions"`
+	Deletions int    `json:"deletions"`
+}
+
+// Event is one append-only fact of a run. Server and runner each number their
+// own from 1.
+type Event struct {
+	Run    RunID           `json:"run"`
+	Source EventSource     `json:"source"`
+	Seq    int64           `json:"seq"`
+	At     time.Time       `json:"at"`
+	Kind   string          `json:"kind"`
+	Text   string          `json:"text,omitempty"` // from a runner: untrusted
+	Data   json.RawMessage `json:"data,omitempty"`
+}
+
+// EventSource is who recorded an event.
+type EventSource string
+
+const (
+	FromServer EventSource = "server"
+	FromRunner EventSource = "runner"
+)
+
+// Effect is one change to the outside world. Key says what it is, so that doing
+// it twice is the same as doing it once.
+type Effect struct {
+	Key        string // such as "comment/<task>" or "push/<task>"
+	Task       TaskID
+	State      EffectState
+	ExternalID string // GitHub's id of what was made
+	URL        string
+	Digest     string // of the content last sent, so an equal one is not sent again
+	ChangedAt  time.Time
+}
+
+// EffectState is how far an effect got.
+type EffectState string
+
+const (
+	Intended EffectState = "intended" // may have happened: look before doing it again
+	Done     EffectState = "done"
+)
+
+// Job is a wake-up for one hop: the hop's name and the row it should look at.
+// The rows are the truth; a job that is lost, late or doubled changes nothing.
+type Job struct {
+	Hop string
+	Key string
+	At  time.Time // not before; zero means now
+}
+
+// The hops that jobs wake. They are the names in the life of a task.
+const (
+	HopDecide   = "decide"   // key: delivery id
+	HopAnnounce = "announce" // key: task id
+	HopSchedule = "schedule" // key: empty
+	HopDispatch = "dispatch" // key: run id
+	HopInspect  = "inspect"  // key: run id
+	HopDeliver  = "deliver"  // key: run id
+	HopStop     = "stop"     // key: run id
+	HopReap     = "reap"     // key: empty; periodic
+)
+
+// Story is all that is known about a task at one moment: what every place that
+// shows it is rendered from.
+type Story struct {
+	Session Session
+	Task    Task
+	Runs    []Run // in order of attempts; the last one is the present
+	Events  []Event
+	Effects map[string]Effect // by key
+	Ahead   int               // runs that will get a slot before this one, while queued
+	Server  string            // the server's public address
+}
+
+// Run returns the present attempt.
+func (s Story) Run() Run {
+	if len(s.Runs) == 0 {
+		return Run{}
+	}
+	return s.Runs[len(s.Runs)-1]
+}
+
+// Slug returns a short, safe branch-name part made of title's letters and digits.
+func Slug(title string) string {
+	var b strings.Builder
+	for _, r := range strings.ToLower(title) {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			b.WriteRune(r)
+		case b.Len() > 0 && !strings.HasSuffix(b.String(), "-"):
+			b.WriteByte('-')
+		}
+		if b.Len() >= 40 {
+			break
+		}
+	}
+	if s := strings.Trim(b.String(), "-"); s != "" {
+		return s
+	}
+	return "task"
+}

@@ -1,0 +1,282 @@
+// Package runapi is the contract between the server and a runner: paths, bodies,
+// error codes, and the [Client] that a runner uses. It imports the standard
+// library only, and is the one package of app/ that anvil-runner links.
+//
+// A runner's life is a claim, then any number of renewals, events and artifacts,
+// then one finish:
+//
+//	POST /api/v1/claim                        OIDC token   ClaimRequest  -> Assignment
+//	POST /api/v1/runs/{run}/renew             lease token  RenewRequest  -> RenewAnswer
+//	POST /api/v1/runs/{run}/events            lease token  EventsRequest -> EventsAnswer
+//	PUT  /api/v1/runs/{run}/artifacts/{name}  lease token  raw bytes     -> ArtifactAnswer
+//	POST /api/v1/runs/{run}/finish            lease token  FinishRequest -> FinishAnswer
+//
+// Every request carries `Authorization: Bearer TOKEN`. The OIDC token has the
+// server's public address as its audience. The lease token is bound to one run
+// and one epoch; when it no longer counts, each path answers 409 CB_STALE, and
+// the runner stops. Every call may be repeated: a second identical one gets the
+// first one's answer.
+package runapi
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Version is the contract's version, the first element of each path.
+const Version = "v1"
+
+// Paths of the contract, as patterns for net/http's ServeMux.
+const (
+	PathClaim    = "/api/v1/claim"
+	PathRenew    = "/api/v1/runs/{run}/renew"
+	PathEvents   = "/api/v1/runs/{run}/events"
+	PathArtifact = "/api/v1/runs/{run}/artifacts/{name}"
+	PathFinish   = "/api/v1/runs/{run}/finish"
+)
+
+// Header names.
+const (
+	// HeaderDigest carries "sha256:HEX" of an uploaded artifact's bytes.
+	HeaderDigest = "Anvil-Digest"
+)
+
+// Artifact names that the server knows. Others are refused.
+const (
+	ArtifactBundle       = "bundle"       // git bundle: one ref BundleRef, one prerequisite, the base commit
+	ArtifactLog          = "log"          // plain text log of the run
+	ArtifactVerification = "verification" // JSON Verification with full output
+	ArtifactStream       = "stream"       // the engine's raw output
+)
+
+// BundleRef is the only ref that a bundle may carry.
+const BundleRef = "refs/anvil/result"
+
+// ClaimRequest asks for a run. The OIDC token says which workflow run is asking.
+type ClaimRequest struct {
+	Run    string     `json:"run"`   // task reference from the dispatch inputs
+	Nonce  string     `json:"nonce"` // one-time nonce from the dispatch inputs
+	Runner RunnerInfo `json:"runner"`
+}
+
+// RunnerInfo describes the machine and program that claims.
+type RunnerInfo struct {
+	Name    string    `json:"name"` // RUNNER_NAME
+	OS      string    `json:"os"`
+	Arch    string    `json:"arch"`
+	Version string    `json:"version"` // of anvil-runner
+	Clock   time.Time `json:"clock"`   // the runner's own time, to notice skew
+}
+
+// Assignment is what a claim is answered with: all that a runner needs to know.
+type Assignment struct {
+	Run        string    `json:"run"`
+	Epoch      int64     `json:"epoch"`
+	LeaseToken string    `json:"lease_token"`
+	ExpiresAt  time.Time `json:"expires_at"`
+	// RenewEverySeconds is how often to renew; a lease lives several times as long.
+	RenewEverySeconds int `json:"renew_every_seconds"`
+
+	Repository Repository `json:"repository"`
+	BaseRef    string     `json:"base_ref"`    // branch name
+	BaseCommit string     `json:"base_commit"` // exact commit to start from
+	// ReadToken may fetch this one repository and nothing else. It belongs in
+	// a git process's environment, never in a file or an argument.
+	ReadToken string `json:"read_token"`
+
+	Engine Engine `json:"engine"`
+	Prompt Prompt `json:"prompt"`
+	// Verify lists the verification commands (sh -c lines) from the command or the
+	// repository's .github/anvil.yml; empty means: detect. VerifySource says whose
+	// they are.
+	Verify       []string `json:"verify,omitempty"`
+	VerifySource string   `json:"verify_source,omitempty"`
+	Limits       Limits   `json:"limits"`
+}
+
+// Repository says what to fetch and from where.
+type Repository struct {
+	ID       int64  `json:"id"`
+	FullName string `json:"full_name"` // OWNER/NAME
+	CloneURL string `json:"clone_url"` // without credentials
+}
+
+// Engine says which coding agent to run and how.
+type Engine struct {
+	Name    string   `json:"name"` // as configured, such as "codex"
+	Kind    string   `json:"kind"` // adapter: "command"; later codex, claude, acp
+	Command []string `json:"command,omitempty"`
+	Model   string   `json:"model,omitempty"`
+	// PassEnv names variables of the job that the engine may see besides the
+	// runner's own short list.
+	PassEnv []string `json:"pass_env,omitempty"`
+}
+
+// Prompt is the approved text for the agent. All of it is data from people.
+type Prompt struct {
+	Instruction string `json:"instruction"`
+	IssueNumber int    `json:"issue_number"`
+	IssueTitle  string `json:"issue_title"`
+	IssueBody   string `json:"issue_body"`
+	Digest      string `json:"digest"` // sha256 hex, see Digest method
+}
+
+// Limits bound a run. Zero means the runner's default.
+type Limits struct {
+	WorkSeconds   int   `json:"work_seconds"`   // the engine's time
+	VerifySeconds int   `json:"verify_seconds"` // all verification commands together
+	LogBytes      int64 `json:"log_bytes"`
+	BundleBytes   int64 `json:"bundle_bytes"`
+}
+
+// RenewRequest keeps a lease alive.
+type RenewRequest struct {
+	Phase string    `json:"phase"` // prepare, work, verify or report
+	Clock time.Time `json:"clock"`
+}
+
+// RenewAnswer says until when the lease lives now, and whether to stop.
+type RenewAnswer struct {
+	ExpiresAt time.Time `json:"expires_at"`
+	// Stop asks the runner to stop in time: kill the engine, upload what there is,
+	// finish as cancelled.
+	Stop   bool   `json:"stop,omitempty"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// Event is one fact of a run, numbered by the runner from 1 without gaps.
+type Event struct {
+	Seq  int64           `json:"seq"`
+	At   time.Time       `json:"at"`
+	Kind string          `json:"kind"`           // see the Kind constants
+	Text string          `json:"text,omitempty"` // one line or a short paragraph
+	Data json.RawMessage `json:"data,omitempty"`
+}
+
+// Kinds of events. Engine adapters translate to the engine kinds.
+const (
+	KindPhase   = "phase"   // a phase began; Text is its name; Data {"ms":…} may time the one before
+	KindNote    = "note"    // something the runner wants known
+	KindWarning = "warning" // something a person should know
+	KindError   = "error"
+
+	KindMessage    = "engine.message" // the agent speaks
+	KindReasoning  = "engine.reasoning"
+	KindPlan       = "engine.plan"
+	KindCommand    = "engine.command" // Data {"argv":[…],"exit":…,"output":"…"}
+	KindFileChange = "engine.file_change"
+	KindToolCall   = "engine.tool_call"
+	KindUsage      = "engine.usage"
+
+	KindCheck = "verify.check" // Data is a Check
+)
+
+// EventsRequest appends events. Seq must follow on what the server has.
+type EventsRequest struct {
+	Events []Event `json:"events"`
+}
+
+// EventsAnswer says which number the server expects next. Events it had already
+// are skipped; a gap is answered with 409 CB_SEQ, which carries the same field.
+type EventsAnswer struct {
+	Next int64 `json:"next"`
+}
+
+// ArtifactAnswer confirms stored bytes.
+type ArtifactAnswer struct {
+	Digest string `json:"digest"` // sha256:HEX
+	Size   int64  `json:"size"`
+}
+
+// Result is how a run ended, as its runner sees it.
+type Result string
+
+const (
+	Proposed  Result = "proposed"  // a bundle was uploaded
+	Unchanged Result = "unchanged" // the agent answered and changed nothing
+	Failed    Result = "failed"    // see Problem
+	Cancelled Result = "cancelled" // told to stop, by the server or by a signal
+)
+
+// FinishRequest hands the run back. After it the lease is over.
+type FinishRequest struct {
+	Result       Result       `json:"result"`
+	Answer       string       `json:"answer,omitempty"` // the agent's last words
+	Head         string       `json:"head,omitempty"`   // commit in the bundle
+	Bundle       string       `json:"bundle,omitempty"` // its digest
+	Engine       EngineInfo   `json:"engine"`
+	Verification Verification `json:"verification"`
+	Problem      *Error       `json:"problem,omitempty"` // with Failed or Cancelled
+}
+
+// EngineInfo names the engine that worked. Resume is the engine's own reference
+// with which it can go on later, such as a thread id.
+type EngineInfo struct {
+	Version string `json:"version,omitempty"`
+	Resume  string `json:"resume,omitempty"`
+}
+
+// Verification is the record of the verify phase.
+type Verification struct {
+	Status string  `json:"status"` // passed, failed or unverified
+	Reason string  `json:"reason,omitempty"`
+	Source string  `json:"source,omitempty"` // whose commands: "command", ".github/anvil.yml", "detected: go.mod"
+	Checks []Check `json:"checks,omitempty"`
+}
+
+// Verification statuses.
+const (
+	VerifyPassed     = "passed"
+	VerifyFailed     = "failed"
+	VerifyUnverified = "unverified"
+)
+
+// Check is one verification command and how it ended.
+type Check struct {
+	Name       string `json:"name"`
+	Status     string `json:"status"` // passed or failed
+	ExitCode   int    `json:"exit_code"`
+	DurationMS int64  `json:"duration_ms"`
+	OutputTail string `json:"output_tail,omitempty"` // the last 4 KiB, cleaned
+}
+
+// FinishAnswer says what the server made of it.
+type FinishAnswer struct {
+	State string `json:"state"`
+}
+
+// Error is the body of every answer that is not 2xx, and a finish's problem.
+type Error struct {
+	Code string `json:"code"`
+	What string `json:"what"`
+	Next string `json:"next,omitempty"`
+	// Expected is the sequence number that CB_SEQ asks for.
+	Expected int64 `json:"expected,omitempty"`
+	// Status is the HTTP status it came with; 0 in a finish.
+	Status int `json:"-"`
+}
+
+func (e *Error) Error() string {
+	if e.Next == "" {
+		return fmt.Sprintf("%s: %s", e.Code, e.What)
+	}
+	return fmt.Sprintf("%s: %s %s", e.Code, e.What, e.Next)
+}
+
+// Error codes of the contract.
+const (
+	CodeToken    = "OIDC_TOKEN"       // 401 not a token we can check
+	CodeTime     = "OIDC_TIME"        // 401 expired or not yet valid
+	CodeReplay   = "OIDC_REPLAY"      // 409 the token was used before
+	CodeClaim    = "OIDC_CLAIM"       // 403 a claim is not what it must be
+	CodeNonce    = "CLAIM_NONCE"      // 403 unknown run or wrong nonce
+	CodeTaken    = "CLAIM_TAKEN"      // 409 another workflow run has claimed it
+	CodeAttempt  = "ATTEMPT_MISMATCH" // 409 a re-run by hand
+	CodeLost     = "ATTEMPT_LOST"     // 409 the lease ran out
+	CodeStale    = "CB_STALE"         // 409 the run went on without this lease
+	CodeSeq      = "CB_SEQ"           // 409 events out of order
+	CodeArtifact = "CB_ARTIFACT"      // 400, 413 or 422 name, size or digest
+	CodeBody     = "CB_BODY"          // 400 not the body it should be
+	CodeBusy     = "SERVER_BUSY"      // 503 try again
+)
