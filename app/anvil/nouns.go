@@ -169,9 +169,11 @@ type Run struct {
 	Attempt int // from 1
 	State   State
 
-	BaseRef    string // branch the change starts from, without refs/heads/
-	BaseCommit string // the exact commit; empty until the dispatch hop resolved it
-	Rules      Rules  // the repository's policy as it was read for this run
+	BaseRef    string     // branch the change starts from, without refs/heads/
+	BaseCommit string     // the exact commit; empty until the dispatch hop resolved it
+	Rules      Rules      // the repository's policy as it was read for this run
+	Engine     EngineInfo // the engine that was chosen
+	Dispatch   Dispatch
 	Placement  Placement
 	Lease      Lease
 	Report     *Report  // what the runner handed over; nil until it finished
@@ -198,6 +200,14 @@ type Rules struct {
 	Ready          bool     `json:"ready,omitempty"`           // open pull requests ready for review, not as drafts
 }
 
+// Dispatch is the last intent to start a run at a provider. It is committed
+// before the provider is asked.
+type Dispatch struct {
+	NonceHash string    // sha256 hex of the one-time nonce
+	AskedAt   time.Time // when this intent was committed; zero: none is open
+	Times     int       // how many intents there were
+}
+
 // Placement is where a provider put a run.
 type Placement struct {
 	Provider    string `json:"provider"` // "actions"
@@ -205,11 +215,15 @@ type Placement struct {
 	Workflow    string `json:"workflow"`
 	WorkflowRun int64  `json:"workflow_run,omitempty"` // 0 until known
 	URL         string `json:"url,omitempty"`
+	// Guessed is set where the workflow run was found by its name instead of told by
+	// the provider. The claim, which proves the nonce, then has the last word.
+	Guessed bool `json:"guessed,omitempty"`
 }
 
 // Lease is a runner's right to act for a run until a time.
 type Lease struct {
-	Epoch     int64 // grows with each claim; 0 before the first
+	Epoch     int64  // grows with each claim; 0 before the first
+	TokenHash string // sha256 hex of the lease token
 	ExpiresAt time.Time
 	Runner    string // runner name as GitHub reports it
 }

@@ -1,0 +1,43 @@
+// Package agent runs coding agents. Each kind of agent is an [Engine]; [Engines]
+// is the table of them.
+//
+// An engine gets [Work]: a prompt, the tree to change, a home of its own outside
+// the tree, and a confinement to run in. It starts a [Turn], which streams what
+// the agent does as [Event]s of one vocabulary, whatever the agent's own may be,
+// and ends with an [Answer]: the agent's last words, its version, and a reference
+// with which the same conversation can go on later. What the agent changed is not
+// in the answer: the tree says that.
+//
+// All text from an agent is untrusted. An engine passes it on as it is; who shows
+// or stores it cleans and redacts it.
+//
+// # The command engine
+//
+// The kind "command" runs any program that follows this protocol. The program
+//
+//   - is started in the tree, with the prompt on its standard input (see
+//     [Envelope] for its form), and a scrubbed environment with a HOME of its own;
+//   - changes files in the tree, which is also a git checkout for it;
+//   - prints what it does on standard output. A line that is a JSON object with
+//     the key "event" is an event; every other line is text of a message;
+//   - prints what only a log needs on standard error;
+//   - exits with 0 when it has done what it could, changed or not, and with
+//     anything else when it failed;
+//   - ends within seconds of a SIGTERM. What it left in the tree is kept.
+//
+// The events, with the keys that each may have:
+//
+//	{"event":"message","text":"…"}                 the agent speaks
+//	{"event":"reasoning","text":"…"}               why it does what it does
+//	{"event":"plan","text":"…","steps":["…"]}      what it is going to do
+//	{"event":"command","argv":["…"],"exit":0,"output":"…"}
+//	{"event":"file_change","path":"…","text":"…"}
+//	{"event":"tool_call","text":"…"}
+//	{"event":"usage","input_tokens":0,"output_tokens":0,"cost_usd":0}
+//	{"event":"error","text":"…"}                   something went wrong; it goes on
+//	{"event":"answer","text":"…"}                  its last words
+//	{"event":"resume","text":"…"}                  a reference with which it could go on
+//
+// Without an answer, the last message is the answer. An event of another name is
+// shown as a message. Keys that are not listed are passed on with the event.
+package agent

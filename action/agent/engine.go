@@ -1,0 +1,77 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"time"
+
+	"github.com/seed-bc0cc349/anvil/action/confine"
+	"github.com/seed-bc0cc349/anvil/app/runapi"
+)
+
+// Engine drives one kind of coding agent.
+type Engine interface {
+	// Start starts the agent on w. When ctx ends, the turn is stopped as by Stop.
+	Start(ctx context.Context, w Work) (Turn, error)
+}
+
+// Turn is an agent at work on one prompt.
+type Turn interface {
+	// Events streams what the agent does. It is closed when the agent has ended,
+	// and must be read until then.
+	Events() <-chan Event
+	// Stop asks the agent to end in time: it may save its conversation first. It
+	// returns at once and may be called repeatedly.
+	Stop()
+	// Wait returns how it ended, once Events is closed and nothing of the agent
+	// runs any more. The answer counts even beside an error. The error is a
+	// [*runapi.Error] that a person can act on.
+	Wait() (Answer, error)
+}
+
+// Work is what an agent is to do, and where.
+type Work struct {
+	Engine runapi.Engine
+	Prompt string   // in its envelope
+	Tree   string   // to change; the agent's working directory
+	Home   string   // the agent's own, outside the tree; what it keeps there can be resumed from
+	Env    []string // all of its environment
+	// Resume is the reference of an earlier answer to go on from; empty to begin.
+	Resume string
+	// Confine is what the agent, and all that it starts, runs in.
+	Confine confine.Confinement
+	// Raw gets the agent's own output as it comes.
+	Raw io.Writer
+	// Grace is the time an agent has to end when it is stopped.
+	Grace time.Duration
+}
+
+// Event is one thing that an agent did or said.
+type Event struct {
+	Kind string // one of runapi's engine kinds, or runapi.KindError
+	Text string
+	Data json.RawMessage
+}
+
+// Answer is how a turn ended.
+type Answer struct {
+	Text    string
+	Version string // of the engine
+	Resume  string // reference with which the conversation can go on
+}
+
+// Engines returns the engines by the kind that an assignment names.
+func Engines() map[string]Engine {
+	return map[string]Engine{
+		"command": Command{},
+	}
+}
+
+// Codes of the problems that engines have.
+const (
+	CodeUnknown = "ENGINE_UNKNOWN" // no engine of that kind in this runner
+	CodeMissing = "ENGINE_MISSING" // its program is not on the runner
+	CodeFailed  = "ENGINE_FAILED"  // it ended badly
+	CodeTimeout = "ENGINE_TIMEOUT" // it took longer than the limit
+)

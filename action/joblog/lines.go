@@ -1,0 +1,43 @@
+package joblog
+
+import "bytes"
+
+// longestLine is where a line without an end is cut.
+const longestLine = 64 << 10
+
+// Lines calls a function with each line that is written to it, without its end.
+// Close calls it with what is left. It is not safe for concurrent use.
+type Lines struct {
+	each func(line string)
+	held []byte
+}
+
+// NewLines returns a writer that calls each.
+func NewLines(each func(line string)) *Lines { return &Lines{each: each} }
+
+func (l *Lines) Write(p []byte) (int, error) {
+	n := len(p)
+	for {
+		i := bytes.IndexByte(p, '\n')
+		if i < 0 {
+			break
+		}
+		l.each(string(append(l.held, p[:i]...)))
+		l.held, p = l.held[:0], p[i+1:]
+	}
+	l.held = append(l.held, p...)
+	for len(l.held) > longestLine {
+		l.each(string(l.held[:longestLine]))
+		l.held = append(l.held[:0], l.held[longestLine:]...)
+	}
+	return n, nil
+}
+
+// Close passes on a last line that has no end.
+func (l *Lines) Close() error {
+	if len(l.held) > 0 {
+		l.each(string(l.held))
+		l.held = nil
+	}
+	return nil
+}

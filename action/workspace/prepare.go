@@ -1,0 +1,141 @@
+package workspace
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+)
+
+// Workspace is the directory of one run.
+type Workspace struct {
+	dir  string
+	base string // commit
+	git  *git
+	tree os.FileInfo // of the agent's tree, as it was made
+	// results counts the results collected, so that each has a fresh place.
+	results int
+}
+
+// Source says what to start from.
+type Source struct {
+	URL    string // without credentials
+	Commit string
+	Token  string // may read URL; empty for none
+}
+
+// objectName is a full SHA-1 or SHA-256 name: anything else could be an option
+// or a ref, which may point elsewhere tomorrow.
+var objectName = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+
+// Prepare fetches the base commit and makes the agent's tree below dir, which
+// must not exist. job is the job's environment.
+func Prepare(ctx context.Context, dir string, job []string, s Source) (*Workspace, error) {
+	if !objectName.MatchString(s.Commit) {
+		return nil, fmt.Errorf("base commit %q is not a full object name", s.Commit)
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return nil, fmt.Errorf("make workspace: %w", err)
+	}
+	empty := filepath.Join(dir, "empty")
+	for _, d := range []string{dir, empty} {
+		if err := os.Mkdir(d, 0o700); err != nil {
+			return nil, fmt.Errorf("make workspace: %w", err)
+		}
+	}
+	g, err := newGit(job, empty)
+	if err != nil {
+		return nil, err
+	}
+	w := &Workspace{dir: dir, base: s.Commit, git: g}
+	if err := w.fetch(ctx, s); err != nil {
+		return nil, err
+	}
+	return w, w.makeTree(ctx)
+}
+
+// fetch gets the one commit. The token is for this address only, and in the
+// environment of this process only.
+func (w *Workspace) fetch(ctx context.Context, s Source) error {
+	if err := bare(w.path("base.git"), s.Commit, ""); err != nil {
+		return err
+	}
+	c := command{
+		gitDir: w.path("base.git"),
+		args:   []string{"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--depth=1", "--end-of-options", s.URL, s.Commit},
+	}
+	if s.Token != "" {
+		basic := base64.StdEncoding.EncodeToString([]byte("x-access-token:" + s.Token))
+		c.config = [][2]string{{"http." + s.URL + ".extraHeader", "Authorization: Basic " + basic}}
+	}
+	if _, err := w.git.run(ctx, c); err != nil {
+		return fmt.Errorf("fetch %s of %s: %w", s.Commit, s.URL, err)
+	}
+	return nil
+}
+
+// makeTree checks the base commit out for the agent.
+func (w *Workspace) makeTree(ctx context.Context) error {
+	if err := os.Mkdir(w.path("agent"), 0o755); err != nil {
+		return fmt.Errorf("make tree: %w", err)
+	}
+	const user = "[user]\n\tname = Agent\n\temail = agent@anvil.invalid\n"
+	repository := w.path("agent", "repository.git")
+	if err := bare(repository, w.base, user, w.path("base.git", "objects")); err != nil {
+		return err
+	}
+	if err := w.checkout(ctx, repository, w.Tree(), w.base); err != nil {
+		return err
+	}
+	info, err := os.Lstat(w.Tree())
+	if err != nil {
+		return fmt.Errorf("make tree: %w", err)
+	}
+	w.tree = info
+	return nil
+}
+
+func (w *Workspace) checkout(ctx context.Context, gitDir, to, commit string) error {
+	_, err := w.git.run(ctx, command{
+		gitDir: gitDir,
+		args:   []string{"worktree", "add", "--quiet", "--detach", "--end-of-options", to, commit},
+	})
+	return err
+}
+
+// Tree is the directory that the agent works in.
+func (w *Workspace) Tree() string { return w.path("agent", "tree") }
+
+// Scratch makes an empty directory of the given name for a program's home or
+// temporary files.
+func (w *Workspace) Scratch(name string) (string, error) {
+	dir := w.path("scratch", name)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("make directory for %s: %w", name, err)
+	}
+	return dir, nil
+}
+
+// Remove takes the workspace away, even where an agent took its own rights to
+// it away.
+func (w *Workspace) Remove() error {
+	if err := os.RemoveAll(w.dir); err == nil {
+		return nil
+	}
+	root, err := os.OpenRoot(w.dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("remove workspace: %w", err)
+	}
+	defer root.Close()
+	_ = openUp(root)
+	return os.RemoveAll(w.dir)
+}
+
+func (w *Workspace) path(elem ...string) string {
+	return filepath.Join(append([]string{w.dir}, elem...)...)
+}

@@ -1,0 +1,87 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+
+	"github.com/seed-bc0cc349/anvil/app/anvil"
+	"github.com/seed-bc0cc349/anvil/app/github"
+	"github.com/seed-bc0cc349/anvil/app/policy"
+)
+
+// Contents reads branches and files of a repository.
+type Contents interface {
+	DefaultBranchCommit(ctx context.Context, repo anvil.Repository) (branch, sha string, err error)
+	Branch(ctx context.Context, repo anvil.Repository, name string) (sha string, err error)
+	File(ctx context.Context, repo anvil.Repository, path, ref string) ([]byte, error)
+}
+
+// Preparer settles what a run works on and by which rules, just before it starts:
+// a run that waited for a day starts from today's commit.
+type Preparer struct {
+	GitHub   Contents
+	Offer    policy.Offer
+	Kinds    map[string]string // adapter of each engine
+	ValidRef func(string) error
+}
+
+// Settled is what a run works on.
+type Settled struct {
+	BaseRef    string
+	BaseCommit string
+	Rules      anvil.Rules
+	Engine     anvil.EngineInfo
+}
+
+// Settle reads the repository's rules from its default branch and resolves the
+// base. A thread that has a pull request goes on from its branch.
+func (p *Preparer) Settle(ctx context.Context, story anvil.Story) (Settled, error) {
+	var s Settled
+	repo := story.Session.Repository
+	branch, tip, err := p.GitHub.DefaultBranchCommit(ctx, repo)
+	if errors.Is(err, github.ErrNotFound) {
+		return s, anvil.Problemf("REPO_EMPTY", "Push a first commit, then comment /anvil retry.", "the repository has no commit on its default branch").Because(err)
+	}
+	if err != nil {
+		return s, err
+	}
+	if s.Rules, err = p.Rules(ctx, repo, tip); err != nil {
+		return s, err
+	}
+	options := story.Task.Command.Options
+	plan, problem := policy.Evaluate(options, s.Rules, p.Offer, branch)
+	if problem != nil {
+		return s, problem
+	}
+	s.Engine = anvil.EngineInfo{Name: plan.Engine.Value, Kind: p.Kinds[plan.Engine.Value], Model: plan.Model.Value}
+	s.BaseRef = plan.Base.Value
+	if story.Session.PullRequest != 0 {
+		s.BaseRef = story.Session.Branch
+	}
+	if s.BaseRef == branch {
+		s.BaseCommit = tip
+		return s, nil
+	}
+	s.BaseCommit, err = p.GitHub.Branch(ctx, repo, s.BaseRef)
+	if errors.Is(err, github.ErrNotFound) {
+		return s, anvil.Problemf("BASE_MISSING", "Name a branch that is there: /anvil base=BRANCH …", "there is no branch %s in this repository", policy.Shown(s.BaseRef)).Because(err)
+	}
+	return s, err
+}
+
+// Rules reads and checks the repository's .github/anvil.yml as of a commit of the
+// default branch. No file means no rules of its own.
+func (p *Preparer) Rules(ctx context.Context, repo anvil.Repository, commit string) (anvil.Rules, error) {
+	text, err := p.GitHub.File(ctx, repo, policy.Path, commit)
+	if errors.Is(err, github.ErrNotFound) {
+		return anvil.Rules{Commit: commit}, nil
+	}
+	if err != nil {
+		return anvil.Rules{}, err
+	}
+	rules, problem := policy.Parse(text, commit, p.ValidRef)
+	if problem != nil {
+		return anvil.Rules{}, problem
+	}
+	return rules, nil
+}

@@ -1,0 +1,119 @@
+package github
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	gh "github.com/google/go-github/v62/github"
+
+	"github.com/seed-bc0cc349/anvil/app/anvil"
+)
+
+// CheckRun is what we want a check run to be. Title, Summary and Text are cut to
+// fit.
+type CheckRun struct {
+	Name       string
+	HeadSHA    string // not changed by an update
+	ExternalID string // our own reference
+	DetailsURL string
+	Status     string // queued, in_progress or completed
+	Conclusion string // with completed only
+	Title      string
+	Summary    string
+	Text       string
+}
+
+// PostedCheckRun is a check run that GitHub has.
+type PostedCheckRun struct {
+	ID         int64
+	URL        string
+	Status     string
+	Conclusion string
+}
+
+// CreateCheckRun makes a check run on a commit.
+func (a *App) CreateCheckRun(ctx context.Context, repo anvil.Repository, r CheckRun) (PostedCheckRun, error) {
+	c := onRepo("make a check run", repo, mayWriteChecks, http.MethodPost, "check-runs")
+	c.body = gh.CreateCheckRunOptions{
+		Name: r.Name, HeadSHA: r.HeadSHA, ExternalID: some(r.ExternalID), DetailsURL: some(r.DetailsURL),
+		Status: some(r.Status), Conclusion: some(r.Conclusion), Output: r.output(),
+	}
+	return a.checkRun(ctx, c)
+}
+
+// UpdateCheckRun makes an existing check run be as r says.
+func (a *App) UpdateCheckRun(ctx context.Context, repo anvil.Repository, id int64, r CheckRun) (PostedCheckRun, error) {
+	c := onRepo("update the check run", repo, mayWriteChecks, http.MethodPatch, "check-runs", itoa(id))
+	c.body = gh.UpdateCheckRunOptions{
+		Name: r.Name, ExternalID: some(r.ExternalID), DetailsURL: some(r.DetailsURL),
+		Status: some(r.Status), Conclusion: some(r.Conclusion), Output: r.output(),
+	}
+	return a.checkRun(ctx, c)
+}
+
+func (a *App) checkRun(ctx context.Context, c call) (PostedCheckRun, error) {
+	var r gh.CheckRun
+	c.out = &r
+	if _, err := a.do(ctx, c); err != nil {
+		return PostedCheckRun{}, err
+	}
+	if r.GetID() == 0 {
+		return PostedCheckRun{}, c.unreadable("a check run without an id")
+	}
+	return a.posted(&r), nil
+}
+
+// FindCheckRun looks for a check run of this App by commit, name and our own
+// reference.
+func (a *App) FindCheckRun(ctx context.Context, repo anvil.Repository, sha, name, externalID string) (found PostedCheckRun, ok bool, err error) {
+	for page := 1; page <= maxPages; page++ {
+		var runs gh.ListCheckRunsResults
+		c := onRepo("look for the check run", repo, mayReadChecks, http.MethodGet, "commits", sha, "check-runs")
+		c.query = url.Values{
+			"check_name": {name}, "app_id": {itoa(a.id)}, "filter": {"all"},
+			"per_page": {"100"}, "page": {itoa(page)},
+		}
+		c.out = &runs
+		if _, err := a.do(ctx, c); err != nil {
+			return PostedCheckRun{}, false, err
+		}
+		for _, r := range runs.CheckRuns {
+			if r.GetID() != 0 && r.GetName() == name && r.GetExternalID() == externalID && r.GetApp().GetID() == a.id {
+				return a.posted(r), true, nil
+			}
+		}
+		if len(runs.CheckRuns) < 100 {
+			break
+		}
+	}
+	return PostedCheckRun{}, false, nil
+}
+
+func (a *App) posted(r *gh.CheckRun) PostedCheckRun {
+	return PostedCheckRun{ID: r.GetID(), URL: a.onWeb(r.GetHTMLURL()), Status: r.GetStatus(), Conclusion: r.GetConclusion()}
+}
+
+// output returns nil if there is nothing to say: GitHub wants a summary with
+// every title.
+func (r CheckRun) output() *gh.CheckRunOutput {
+	if r.Title == "" && r.Summary == "" && r.Text == "" {
+		return nil
+	}
+	title := r.Title
+	if title == "" {
+		title = r.Name
+	}
+	return &gh.CheckRunOutput{
+		Title:   gh.String(Fit(title, MaxTitle, "")),
+		Summary: gh.String(Fit(r.Summary, MaxCheck, "")),
+		Text:    some(Fit(r.Text, MaxCheck, "")),
+	}
+}
+
+func some(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

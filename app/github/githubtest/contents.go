@@ -1,0 +1,346 @@
+package githubtest
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+func (s *Server) getContents(c *call) answer {
+	path := strings.Trim(c.r.PathValue("path"), "/")
+	ref := c.r.URL.Query().Get("ref")
+	if ref == "" {
+		ref = c.repo.DefaultBranch
+	}
+	sha := s.git.commit(c.repo.dir, ref)
+	if sha == "" {
+		if empty, _ := s.git.refs(c.repo.dir); len(empty) == 0 {
+			return fail(404, "This repository is empty.")
+		}
+		return fail(404, "No commit found for the ref "+ref)
+	}
+	entries, err := s.listTree(c.repo.dir, sha, path)
+	if err != nil || len(entries) == 0 {
+		return fail(404, "Not Found")
+	}
+	if len(entries) == 1 && entries[0].path == path && entries[0].kind != "tree" {
+		e := entries[0]
+		o := s.entryJSON(c.repo, ref, e)
+		content, err := s.git.run(c.repo.dir, nil, nil, "cat-file", "blob", e.sha)
+		if err != nil {
+			return fail(500, "Server Error")
+		}
+		if strings.Contains(c.r.Header.Get("Accept"), "raw") {
+			return answer{status: 200, body: rawAnswer{"application/vnd.github.raw+json; charset=utf-8", content}}
+		}
+		o["encoding"], o["content"] = "base64", wrap64(content)
+		if len(content) > 1<<20 {
+			o["encoding"], o["content"] = "none", ""
+		}
+		if e.mode == "120000" {
+			o["type"], o["target"] = "symlink", string(content)
+		}
+		return ok(o)
+	}
+	list := []obj{}
+	for _, e := range entries {
+		list = append(list, s.entryJSON(c.repo, ref, e))
+	}
+	return ok(list)
+}
+
+// wrap64 breaks lines as GitHub does.
+func wrap64(b []byte) string {
+	var out strings.Builder
+	text := base64.StdEncoding.EncodeToString(b)
+	for len(text) > 60 {
+		out.WriteString(text[:60] + "\n")
+		text = text[60:]
+	}
+	out.WriteString(text + "\n")
+	return out.String()
+}
+
+type treeEntry struct {
+	mode, kind, sha, path string
+	size                  int64
+}
+
+// listTree lists the file, or the entries of the directory, at a path.
+func (s *Server) listTree(dir, commit, path string) ([]treeEntry, error) {
+	args := []string{"ls-tree", "-z", "-l", commit}
+	if path != "" {
+		kind, err := s.git.out(dir, "cat-file", "-t", commit+":"+path)
+		if err != nil {
+			return nil, err
+		}
+		if kind == "tree" {
+			path += "/"
+		}
+		args = append(args, "--", path)
+	}
+	out, err := s.git.run(dir, []string{"GIT_LITERAL_PATHSPECS=1"}, nil, args...)
+	if err != nil {
+		return nil, err
+	}
+	var list []treeEntry
+	for _, line := range strings.Split(strings.TrimRight(string(out), "\x00"), "\x00") {
+		meta, name, found := strings.Cut(line, "\t")
+		f := strings.Fields(meta)
+		if !found || len(f) != 4 {
+			continue
+		}
+		size, _ := strconv.ParseInt(f[3], 10, 64)
+		list = append(list, treeEntry{mode: f[0], kind: f[1], sha: f[2], size: size, path: name})
+	}
+	return list, nil
+}
+
+func (s *Server) entryJSON(repo *repository, ref string, e treeEntry) obj {
+	kind := map[string]string{"tree": "dir", "blob": "file", "commit": "submodule"}[e.kind]
+	escaped := (&url.URL{Path: e.path}).EscapedPath()
+	self := s.api("repos", repo.FullName(), "contents", escaped) + "?ref=" + url.QueryEscape(ref)
+	html := s.addr(repo.FullName(), "blob", ref, escaped)
+	git := s.api("repos", repo.FullName(), "git", e.kind+"s", e.sha)
+	o := obj{
+		"name": e.path[strings.LastIndex(e.path, "/")+1:], "path": e.path, "sha": e.sha, "size": e.size, "type": kind,
+		"url": self, "html_url": html, "git_url": git, "download_url": nil,
+		"_links": obj{"self": self, "git": git, "html": html},
+	}
+	if kind == "file" {
+		o["download_url"] = s.addr(repo.FullName(), "raw", ref, escaped)
+	}
+	return o
+}
+
+// emptyRepository is the answer to questions about refs where there are none.
+func (s *Server) emptyRepository(repo *repository) *answer {
+	if refs, _ := s.git.refs(repo.dir); len(refs) == 0 {
+		a := fail(http.StatusConflict, "Git Repository is empty.")
+		return &a
+	}
+	return nil
+}
+
+func (s *Server) getRef(c *call) answer {
+	if a := s.emptyRepository(c.repo); a != nil {
+		return *a
+	}
+	name := "refs/" + c.r.PathValue("ref")
+	refs, err := s.git.refs(c.repo.dir, "refs/heads", "refs/tags", "refs/pull")
+	if err != nil {
+		return fail(500, "Server Error")
+	}
+	if sha, there := refs[name]; there {
+		return ok(s.refJSON(c.repo, name, sha))
+	}
+	return fail(404, "Not Found")
+}
+
+func (s *Server) listMatchingRefs(c *call) answer {
+	if a := s.emptyRepository(c.repo); a != nil {
+		return *a
+	}
+	prefix := "refs/" + c.r.PathValue("ref")
+	refs, err := s.git.refs(c.repo.dir, "refs/heads", "refs/tags", "refs/pull")
+	if err != nil {
+		return fail(500, "Server Error")
+	}
+	names := []string{}
+	for name := range refs {
+		if strings.HasPrefix(name, prefix) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	list := []obj{}
+	for _, name := range names {
+		list = append(list, s.refJSON(c.repo, name, refs[name]))
+	}
+	return ok(list)
+}
+
+func (s *Server) refJSON(repo *repository, name, sha string) obj {
+	kind, err := s.git.out(repo.dir, "cat-file", "-t", sha)
+	if err != nil {
+		kind = "commit"
+	}
+	return obj{
+		"ref": name, "node_id": nodeID("ref", repo.ID) + digest([]byte(name))[:12], "url": s.api("repos", repo.FullName(), "git", name),
+		"object": obj{"sha": sha, "type": kind, "url": s.api("repos", repo.FullName(), "git", kind+"s", sha)},
+	}
+}
+
+func (s *Server) deleteRef(c *call) answer {
+	name := "refs/" + c.r.PathValue("ref")
+	refs, _ := s.git.refs(c.repo.dir, "refs/heads", "refs/tags")
+	if refs[name] == "" {
+		return fail(422, "Reference does not exist")
+	}
+	if name == "refs/heads/"+c.repo.DefaultBranch {
+		return fail(422, "Cannot delete the default branch")
+	}
+	if err := s.moveRefs(c.repo, c.actor, func() error {
+		_, err := s.git.out(c.repo.dir, "update-ref", "-d", name, refs[name])
+		return err
+	}); err != nil {
+		return fail(409, "Reference changed")
+	}
+	return answer{status: http.StatusNoContent}
+}
+
+// commitInfo is what git says about a commit.
+type commitInfo struct {
+	sha, tree                 string
+	parents                   []string
+	author, email, date       string
+	committer, cemail, cdate string
+	message                   string
+}
+
+func (s *Server) readCommit(dir, sha string) (commitInfo, error) {
+	out, err := s.git.out(dir, "show", "--no-patch", "--format=%H%x00%T%x00%P%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B", sha)
+	f := strings.Split(out, "\x00")
+	if err != nil || len(f) != 10 {
+		return commitInfo{}, fmt.Errorf("reading commit %s: %w", sha, err)
+	}
+	return commitInfo{sha: f[0], tree: f[1], parents: strings.Fields(f[2]), author: f[3], email: f[4], date: utc(f[5]),
+		committer: f[6], cemail: f[7], cdate: utc(f[8]), message: strings.TrimRight(f[9], "\n")}, nil
+}
+
+func utc(iso string) string {
+	t, err := time.Parse(time.RFC3339, iso)
+	if err != nil {
+		return iso
+	}
+	return at(t)
+}
+
+func (s *Server) gitCommitJSON(repo *repository, ci commitInfo) obj {
+	url := func(kind, sha string) string { return s.api("repos", repo.FullName(), "git", kind, sha) }
+	parents := []obj{}
+	for _, p := range ci.parents {
+		parents = append(parents, obj{"sha": p, "url": url("commits", p), "html_url": s.addr(repo.FullName(), "commit", p)})
+	}
+	return obj{
+		"sha": ci.sha, "node_id": "C_" + ci.sha[:24], "url": url("commits", ci.sha), "html_url": s.addr(repo.FullName(), "commit", ci.sha),
+		"author":    obj{"name": ci.author, "email": ci.email, "date": ci.date},
+		"committer": obj{"name": ci.committer, "email": ci.cemail, "date": ci.cdate},
+		"tree":      obj{"sha": ci.tree, "url": url("trees", ci.tree)}, "message": ci.message, "parents": parents,
+		"verification": obj{"verified": false, "reason": "unsigned", "signature": nil, "payload": nil, "verified_at": nil},
+	}
+}
+
+func (s *Server) getGitCommit(c *call) answer {
+	sha := c.r.PathValue("commit_sha")
+	if a := s.emptyRepository(c.repo); a != nil {
+		return *a
+	}
+	if len(sha) != 40 || s.git.commit(c.repo.dir, sha) != sha {
+		return fail(404, "Not Found")
+	}
+	ci, err := s.readCommit(c.repo.dir, sha)
+	if err != nil {
+		return fail(404, "Not Found")
+	}
+	return ok(s.gitCommitJSON(c.repo, ci))
+}
+
+// commitJSON is a commit as the repository's own (not git's) commits show it.
+func (s *Server) commitJSON(repo *repository, ci commitInfo) obj {
+	url := s.api("repos", repo.FullName(), "commits", ci.sha)
+	git := s.gitCommitJSON(repo, ci)
+	parents := []obj{}
+	for _, p := range ci.parents {
+		parents = append(parents, obj{"sha": p, "url": s.api("repos", repo.FullName(), "commits", p), "html_url": s.addr(repo.FullName(), "commit", p)})
+	}
+	return obj{
+		"sha": ci.sha, "node_id": git["node_id"], "url": url, "html_url": git["html_url"], "comments_url": url + "/comments",
+		"commit": obj{"author": git["author"], "committer": git["committer"], "message": ci.message, "tree": git["tree"],
+			"url": git["url"], "comment_count": 0, "verification": git["verification"]},
+		"author": nil, "committer": nil, "parents": parents,
+	}
+}
+
+func (s *Server) getCommit(c *call) answer {
+	sha := s.git.commit(c.repo.dir, c.r.PathValue("ref"))
+	if sha == "" {
+		return fail(422, "No commit found for SHA: "+c.r.PathValue("ref"))
+	}
+	ci, err := s.readCommit(c.repo.dir, sha)
+	if err != nil {
+		return fail(404, "Not Found")
+	}
+	if strings.Contains(c.r.Header.Get("Accept"), "sha") {
+		return answer{status: 200, body: rawAnswer{"application/vnd.github.sha; charset=utf-8", []byte(sha)}}
+	}
+	return ok(s.commitJSON(c.repo, ci))
+}
+
+func (s *Server) getBranch(c *call) answer {
+	name := c.r.PathValue("branch")
+	refs, err := s.git.refs(c.repo.dir, "refs/heads/"+name)
+	sha := refs["refs/heads/"+name]
+	if err != nil || sha == "" {
+		return fail(404, "Branch not found")
+	}
+	ci, err := s.readCommit(c.repo.dir, sha)
+	if err != nil {
+		return fail(404, "Branch not found")
+	}
+	self := s.api("repos", c.repo.FullName(), "branches", name)
+	return ok(obj{
+		"name": name, "commit": s.commitJSON(c.repo, ci), "protected": false, "protection_url": self + "/protection",
+		"_links":     obj{"self": self, "html": s.addr(c.repo.FullName(), "tree", name)},
+		"protection": obj{"enabled": false, "required_status_checks": obj{"enforcement_level": "off", "contexts": []string{}, "checks": []string{}}},
+	})
+}
+
+func (s *Server) compare(c *call) answer {
+	base, head, found := strings.Cut(c.r.PathValue("basehead"), "...")
+	from, to := s.git.commit(c.repo.dir, base), s.git.commit(c.repo.dir, head)
+	if !found || from == "" || to == "" {
+		return fail(404, "Not Found")
+	}
+	mergeBase, err := s.git.out(c.repo.dir, "merge-base", from, to)
+	if err != nil {
+		return fail(404, fmt.Sprintf("No common ancestor between %s and %s.", base, head))
+	}
+	list := func(a, b string) []obj {
+		out, _ := s.git.out(c.repo.dir, "rev-list", "--reverse", a+".."+b)
+		commits := []obj{}
+		for _, sha := range strings.Fields(out) {
+			if ci, err := s.readCommit(c.repo.dir, sha); err == nil {
+				commits = append(commits, s.commitJSON(c.repo, ci))
+			}
+		}
+		return commits
+	}
+	ahead, behind := list(from, to), list(to, from)
+	status := "identical"
+	switch {
+	case len(ahead) > 0 && len(behind) > 0:
+		status = "diverged"
+	case len(ahead) > 0:
+		status = "ahead"
+	case len(behind) > 0:
+		status = "behind"
+	}
+	one := func(sha string) obj {
+		ci, _ := s.readCommit(c.repo.dir, sha)
+		return s.commitJSON(c.repo, ci)
+	}
+	html := s.addr(c.repo.FullName(), "compare", base+"..."+head)
+	d, _ := s.diff(c.repo.dir, mergeBase, to)
+	return ok(obj{
+		"url": s.api("repos", c.repo.FullName(), "compare", base+"..."+head), "html_url": html, "permalink_url": html,
+		"diff_url": html + ".diff", "patch_url": html + ".patch", "base_commit": one(from), "merge_base_commit": one(mergeBase),
+		"status": status, "ahead_by": len(ahead), "behind_by": len(behind), "total_commits": len(ahead), "commits": ahead,
+		"files": s.filesJSON(c.repo, to, d),
+	})
+}

@@ -1,0 +1,447 @@
+package githubtest
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Issue is an issue. A pull request is one too, with a [PullRequest] beside it.
+type Issue struct {
+	ID          int64     `json:"id"`
+	Repository  string    `json:"repository"`
+	Number      int       `json:"number"`
+	Title       string    `json:"title"`
+	Body        string    `json:"body"`
+	Author      Account   `json:"author"`
+	State       string    `json:"state"` // open or closed
+	StateReason string    `json:"state_reason,omitempty"`
+	Locked      bool      `json:"locked"`
+	Labels      []string  `json:"labels"`
+	Assignees   []Account `json:"assignees"`
+	PullRequest bool      `json:"pull_request"`
+	CreatedAt   time.Time `json:"created_at"`
+	UpdatedAt   time.Time `json:"updated_at"`
+	ClosedAt    time.Time `json:"closed_at,omitzero"`
+
+	comments int
+}
+
+// Label is a label of a repository.
+type Label struct {
+	ID    int64
+	Name  string
+	Color string
+}
+
+// maxBody is how many characters the body of an issue or comment may have.
+const maxBody = 65536
+
+// CreateIssue opens an issue as the user.
+func (s *Server) CreateIssue(repo Repository, user Account, title, body string, labels ...string) Issue {
+	return must(s.createIssue(repo.ID, user.ID, title, body, labels))
+}
+
+func (s *Server) createIssue(repoID, userID int64, title, body string, labels []string) (Issue, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	repo, user, err := s.repoAndUser(repoID, userID)
+	if err != nil {
+		return Issue{}, err
+	}
+	if title == "" {
+		return Issue{}, fmt.Errorf("an issue needs a title")
+	}
+	i := s.newIssue(repo, user, title, body)
+	s.tellIssue(repo, i, "opened", user, nil)
+	for _, l := range labels {
+		s.addLabel(repo, i, user, l)
+	}
+	return *i, nil
+}
+
+func (s *Server) repoAndUser(repoID, userID int64) (*repository, *Account, error) {
+	repo, user := s.repos[repoID], s.accounts[userID]
+	if repo == nil {
+		return nil, nil, notFound("repository %d", repoID)
+	}
+	if user == nil {
+		return nil, nil, notFound("account %d", userID)
+	}
+	return repo, user, nil
+}
+
+func (s *Server) newIssue(repo *repository, user *Account, title, body string) *Issue {
+	repo.lastNumber++
+	now := s.now()
+	i := &Issue{ID: s.newID("issue"), Repository: repo.FullName(), Number: repo.lastNumber, Title: title, Body: body,
+		Author: *user, State: "open", CreatedAt: now, UpdatedAt: now}
+	repo.issues[i.Number] = i
+	s.changed()
+	return i
+}
+
+func (s *Server) issue(repo *repository, number int) (*Issue, error) {
+	if i := repo.issues[number]; i != nil {
+		return i, nil
+	}
+	return nil, notFound("%s#%d", repo.FullName(), number)
+}
+
+// Issues returns the issues of a repository, pull requests among them, by number.
+func (s *Server) Issues(repo Repository) []Issue {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []Issue
+	if r := s.repos[repo.ID]; r != nil {
+		for _, n := range slices.Sorted(maps.Keys(r.issues)) {
+			out = append(out, r.issues[n].copy())
+		}
+	}
+	return out
+}
+
+func (i *Issue) copy() Issue {
+	c := *i
+	c.Labels, c.Assignees = nonNil(i.Labels), nonNil(i.Assignees)
+	return c
+}
+
+// EditIssue is what of an issue to change; a nil field stays.
+type EditIssue struct {
+	Title  *string `json:"title"`
+	Body   *string `json:"body"`
+	State  *string `json:"state"`
+	Reason string  `json:"state_reason"`
+	Locked *bool   `json:"locked"`
+}
+
+// EditIssue changes an issue as the user.
+func (s *Server) EditIssue(repo Repository, number int, user Account, e EditIssue) Issue {
+	return must(s.editIssue(repo.ID, number, user.ID, e))
+}
+
+func (s *Server) editIssue(repoID int64, number int, userID int64, e EditIssue) (Issue, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	repo, user, err := s.repoAndUser(repoID, userID)
+	if err != nil {
+		return Issue{}, err
+	}
+	i, err := s.issue(repo, number)
+	if err != nil {
+		return Issue{}, err
+	}
+	s.applyIssue(repo, i, user, e)
+	return i.copy(), nil
+}
+
+func (s *Server) applyIssue(repo *repository, i *Issue, user *Account, e EditIssue) {
+	before := *i
+	changes := obj{}
+	if e.Title != nil && *e.Title != i.Title {
+		changes["title"] = obj{"from": i.Title}
+		i.Title = *e.Title
+		if p := repo.pulls[i.Number]; p != nil {
+			p.Title = i.Title
+		}
+	}
+	if e.Body != nil && *e.Body != i.Body {
+		changes["body"] = obj{"from": i.Body}
+		i.Body = *e.Body
+		if p := repo.pulls[i.Number]; p != nil {
+			p.Body = i.Body
+		}
+	}
+	i.UpdatedAt = s.now()
+	if len(changes) > 0 {
+		s.tellIssue(repo, i, "edited", user, obj{"changes": changes})
+	}
+	if e.State != nil && *e.State != before.State {
+		s.setState(repo, i, user, *e.State, e.Reason)
+	}
+	if e.Locked != nil && *e.Locked != before.Locked {
+		i.Locked = *e.Locked
+		s.tellIssue(repo, i, map[bool]string{true: "locked", false: "unlocked"}[i.Locked], user, nil)
+	}
+	s.changed()
+}
+
+// setState opens or closes an issue. A pull request's own state follows.
+func (s *Server) setState(repo *repository, i *Issue, user *Account, state, reason string) {
+	i.State, i.StateReason, i.ClosedAt, i.UpdatedAt = state, reason, time.Time{}, s.now()
+	action := "reopened"
+	if state == "closed" {
+		i.ClosedAt, action = i.UpdatedAt, "closed"
+		if reason == "" {
+			i.StateReason = "completed"
+		}
+	}
+	if p := repo.pulls[i.Number]; p != nil {
+		p.State, p.ClosedAt, p.UpdatedAt = state, i.ClosedAt, i.UpdatedAt
+		s.tellPull(repo, p, action, actor{user: user})
+		return
+	}
+	s.tellIssue(repo, i, action, user, nil)
+}
+
+// DeleteIssue deletes an issue with its comments.
+func (s *Server) DeleteIssue(repo Repository, number int, user Account) {
+	must(repo, s.deleteIssue(repo.ID, number, user.ID))
+}
+
+func (s *Server) deleteIssue(repoID int64, number int, userID int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	repo, user, err := s.repoAndUser(repoID, userID)
+	if err != nil {
+		return err
+	}
+	i, err := s.issue(repo, number)
+	if err != nil {
+		return err
+	}
+	s.tellIssue(repo, i, "deleted", user, nil)
+	delete(repo.issues, number)
+	maps.DeleteFunc(repo.comments, func(_ int64, c *Comment) bool { return c.Issue == number })
+	s.changed()
+	return nil
+}
+
+// Label puts a label on an issue as the user; the label is made if need be.
+func (s *Server) Label(repo Repository, number int, user Account, label string) {
+	must(repo, s.onIssue(repo.ID, number, user.ID, func(r *repository, i *Issue, u *Account) { s.addLabel(r, i, u, label) }))
+}
+
+// Unlabel takes a label off an issue as the user.
+func (s *Server) Unlabel(repo Repository, number int, user Account, label string) {
+	must(repo, s.onIssue(repo.ID, number, user.ID, func(r *repository, i *Issue, u *Account) { s.removeLabel(r, i, u, label) }))
+}
+
+// Assign assigns an issue to somebody as the user.
+func (s *Server) Assign(repo Repository, number int, user, assignee Account) {
+	must(repo, s.onIssue(repo.ID, number, user.ID, func(r *repository, i *Issue, u *Account) { s.assign(r, i, u, assignee) }))
+}
+
+// Unassign takes somebody off an issue as the user.
+func (s *Server) Unassign(repo Repository, number int, user, assignee Account) {
+	must(repo, s.onIssue(repo.ID, number, user.ID, func(r *repository, i *Issue, u *Account) { s.unassign(r, i, u, assignee) }))
+}
+
+func (s *Server) onIssue(repoID int64, number int, userID int64, do func(*repository, *Issue, *Account)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	repo, user, err := s.repoAndUser(repoID, userID)
+	if err != nil {
+		return err
+	}
+	i, err := s.issue(repo, number)
+	if err != nil {
+		return err
+	}
+	do(repo, i, user)
+	i.UpdatedAt = s.now()
+	s.changed()
+	return nil
+}
+
+func (s *Server) addLabel(repo *repository, i *Issue, user *Account, name string) {
+	if slices.Contains(i.Labels, name) {
+		return
+	}
+	i.Labels = append(slices.Clone(i.Labels), name)
+	s.tellIssue(repo, i, "labeled", user, obj{"label": s.labelJSON(repo, name)})
+}
+
+func (s *Server) removeLabel(repo *repository, i *Issue, user *Account, name string) {
+	if !slices.Contains(i.Labels, name) {
+		return
+	}
+	i.Labels = slices.DeleteFunc(slices.Clone(i.Labels), func(l string) bool { return l == name })
+	s.tellIssue(repo, i, "unlabeled", user, obj{"label": s.labelJSON(repo, name)})
+}
+
+func (s *Server) assign(repo *repository, i *Issue, user *Account, who Account) {
+	if slices.ContainsFunc(i.Assignees, func(a Account) bool { return a.ID == who.ID }) {
+		return
+	}
+	i.Assignees = append(slices.Clone(i.Assignees), who)
+	s.tellIssue(repo, i, "assigned", user, obj{"assignee": s.accountJSON(&who)})
+}
+
+func (s *Server) unassign(repo *repository, i *Issue, user *Account, who Account) {
+	i.Assignees = slices.DeleteFunc(slices.Clone(i.Assignees), func(a Account) bool { return a.ID == who.ID })
+	s.tellIssue(repo, i, "unassigned", user, obj{"assignee": s.accountJSON(&who)})
+}
+
+func (s *Server) labelJSON(repo *repository, name string) obj {
+	l := repo.labels[strings.ToLower(name)]
+	if l == nil {
+		l = &Label{ID: s.newID("label"), Name: name, Color: digest([]byte(name))[:6]}
+		repo.labels[strings.ToLower(name)] = l
+	}
+	return obj{"id": l.ID, "node_id": nodeID("label", l.ID), "url": s.api("repos", repo.FullName(), "labels", l.Name), "name": l.Name,
+		"color": l.Color, "default": false, "description": ""}
+}
+
+func (s *Server) issueJSON(repo *repository, i *Issue) obj {
+	url := s.api("repos", repo.FullName(), "issues", i.Number)
+	html := s.addr(repo.FullName(), "issues", i.Number)
+	if i.PullRequest {
+		html = s.addr(repo.FullName(), "pull", i.Number)
+	}
+	labels, assignees := []obj{}, []obj{}
+	for _, l := range i.Labels {
+		labels = append(labels, s.labelJSON(repo, l))
+	}
+	var assignee any
+	for _, a := range i.Assignees {
+		assignees = append(assignees, s.accountJSON(&a))
+		assignee = assignees[0]
+	}
+	o := obj{
+		"id": i.ID, "node_id": nodeID("issue", i.ID), "url": url, "repository_url": s.api("repos", repo.FullName()),
+		"labels_url": url + "/labels{/name}", "comments_url": url + "/comments", "events_url": url + "/events", "timeline_url": url + "/timeline",
+		"html_url": html, "number": i.Number, "state": i.State, "state_reason": textOrNull(i.StateReason), "title": i.Title,
+		"body": textOrNull(i.Body), "user": s.accountJSON(s.accounts[i.Author.ID]), "labels": labels, "assignee": assignee, "assignees": assignees,
+		"milestone": nil, "locked": i.Locked, "active_lock_reason": nil, "comments": i.comments, "closed_at": atOrNull(i.ClosedAt),
+		"created_at": at(i.CreatedAt), "updated_at": at(i.UpdatedAt), "author_association": s.association(repo, &i.Author),
+		"performed_via_github_app": nil, "reactions": s.rollup(repo, url, i.ID),
+	}
+	if i.PullRequest {
+		api := s.api("repos", repo.FullName(), "pulls", i.Number)
+		o["pull_request"] = obj{"url": api, "html_url": html, "diff_url": html + ".diff", "patch_url": html + ".patch", "merged_at": nil}
+		if p := repo.pulls[i.Number]; p != nil {
+			o["draft"] = p.Draft
+			o["pull_request"].(obj)["merged_at"] = atOrNull(p.MergedAt)
+		}
+	}
+	return o
+}
+
+// issueOf finds the issue in the path.
+func (s *Server) issueOf(c *call) (*Issue, *answer) {
+	if i := c.repo.issues[int(c.number("number"))]; i != nil {
+		return i, nil
+	}
+	a := fail(404, "Not Found")
+	if n := int(c.number("number")); n > 0 && n <= c.repo.lastNumber {
+		a = fail(410, "This issue was deleted")
+	}
+	return nil, &a
+}
+
+func (s *Server) getIssue(c *call) answer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i, refused := s.issueOf(c)
+	if refused != nil {
+		return *refused
+	}
+	return ok(s.issueJSON(c.repo, i))
+}
+
+func (s *Server) listIssues(c *call) answer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	state := c.r.URL.Query().Get("state")
+	if state == "" {
+		state = "open"
+	}
+	numbers := slices.Sorted(maps.Keys(c.repo.issues))
+	slices.Reverse(numbers)
+	list := []obj{}
+	for _, n := range numbers {
+		if i := c.repo.issues[n]; state == "all" || i.State == state {
+			list = append(list, s.issueJSON(c.repo, i))
+		}
+	}
+	cut, link := page(s, c, list)
+	return answer{status: 200, body: cut, header: link}
+}
+
+func (s *Server) createIssueREST(c *call) answer {
+	var in struct {
+		Title  string   `json:"title"`
+		Body   string   `json:"body"`
+		Labels []string `json:"labels"`
+	}
+	if bad := c.into(&in); bad != nil {
+		return *bad
+	}
+	if in.Title == "" {
+		return invalid("Issue", "title", "missing_field", "")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := s.newIssue(c.repo, c.actor.user, in.Title, in.Body)
+	s.tellIssue(c.repo, i, "opened", c.actor.user, nil)
+	for _, l := range in.Labels {
+		s.addLabel(c.repo, i, c.actor.user, l)
+	}
+	return created(s.issueJSON(c.repo, i))
+}
+
+func (s *Server) updateIssue(c *call) answer {
+	var in EditIssue
+	if bad := c.into(&in); bad != nil {
+		return *bad
+	}
+	if in.Body != nil && utf8.RuneCountInString(*in.Body) > maxBody {
+		return tooLong("Issue")
+	}
+	if in.State != nil && *in.State != "open" && *in.State != "closed" {
+		return invalid("Issue", "state", "invalid", "")
+	}
+	in.Locked = nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i, refused := s.issueOf(c)
+	if refused != nil {
+		return *refused
+	}
+	s.applyIssue(c.repo, i, c.actor.user, in)
+	return ok(s.issueJSON(c.repo, i))
+}
+
+func tooLong(resource string) answer {
+	return invalid(resource, "body", "custom", fmt.Sprintf("body is too long (maximum is %d characters)", maxBody))
+}
+
+func (s *Server) addLabelsREST(c *call) answer {
+	var in struct {
+		Labels []string `json:"labels"`
+	}
+	if bad := c.into(&in); bad != nil {
+		if bad = c.into(&in.Labels); bad != nil { // a bare list is accepted too
+			return *bad
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i, refused := s.issueOf(c)
+	if refused != nil {
+		return *refused
+	}
+	for _, l := range in.Labels {
+		s.addLabel(c.repo, i, c.actor.user, l)
+	}
+	return ok(s.issueJSON(c.repo, i)["labels"])
+}
+
+func (s *Server) removeLabelREST(c *call) answer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i, refused := s.issueOf(c)
+	if refused != nil {
+		return *refused
+	}
+	if !slices.Contains(i.Labels, c.r.PathValue("name")) {
+		return fail(404, "Label does not exist")
+	}
+	s.removeLabel(c.repo, i, c.actor.user, c.r.PathValue("name"))
+	return ok(s.issueJSON(c.repo, i)["labels"])
+}

@@ -1,0 +1,362 @@
+package githubtest
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// tokenLife is how long an installation token lives.
+const tokenLife = time.Hour
+
+// token is an installation's or a person's access token.
+type token struct {
+	install     int64             // 0: a person's
+	user        int64             // whose acts they are: the App's bot, or the person
+	permissions map[string]string // nil for a person: their role decides
+	repos       []int64           // nil: all that the installation has
+	expires     time.Time
+	used        int
+}
+
+// actor is who makes a request.
+type actor struct {
+	app         *App // with a JWT or an installation token
+	install     *Installation
+	user        *Account // the person, or the App's bot
+	token       *token
+	permissions map[string]string
+}
+
+// shownToken is the access token in the Authorization header, if there is one.
+func shownToken(r *http.Request) string {
+	scheme, value, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	switch strings.ToLower(scheme) {
+	case "bearer", "token":
+		return strings.TrimSpace(value)
+	case "basic":
+		_, password, _ := r.BasicAuth()
+		return password
+	}
+	return ""
+}
+
+// authenticate fills in who asks, and refuses those who may not ask this.
+func (s *Server) authenticate(c *call, rt route) *answer {
+	refuse := func(a answer) *answer { return &a }
+	shown := shownToken(c.r)
+	if shown == "" {
+		if rt.who == byApp {
+			return refuse(fail(401, "A JSON web token could not be decoded"))
+		}
+		return refuse(fail(401, "Requires authentication"))
+	}
+	isJWT := strings.Count(shown, ".") == 2 && !strings.HasPrefix(shown, "ghs_")
+	switch {
+	case rt.who == byApp && !isJWT:
+		return refuse(fail(401, "A JSON web token could not be decoded"))
+	case rt.who == byToken && isJWT:
+		return refuse(fail(403, "Resource not accessible by integration"))
+	case isJWT:
+		return s.authenticateApp(c, shown)
+	}
+	return s.authenticateToken(c, rt, shown)
+}
+
+// authenticateApp checks an App's JWT as GitHub does.
+func (s *Server) authenticateApp(c *call, shown string) *answer {
+	app, refused := s.checkJWT(shown)
+	if refused != nil {
+		return refused
+	}
+	c.actor = actor{app: app}
+	s.note(c.r, func(e *Entry) { e.Actor = "app:" + app.Slug })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if name := c.r.PathValue("repo"); name != "" {
+		repo, err := s.repository(c.r.PathValue("owner") + "/" + name)
+		if err != nil {
+			a := fail(404, "Not Found")
+			return &a
+		}
+		c.repo = repo
+	}
+	return nil
+}
+
+func (s *Server) checkJWT(shown string) (*App, *answer) {
+	refuse := func(status int, message string) (*App, *answer) {
+		a := fail(status, message)
+		return nil, &a
+	}
+	const undecodable = "A JSON web token could not be decoded"
+	sig, err := jose.ParseSigned(shown, []jose.SignatureAlgorithm{jose.RS256})
+	if err != nil {
+		return refuse(401, undecodable)
+	}
+	var claims struct {
+		Issuer  any `json:"iss"`
+		Issued  any `json:"iat"`
+		Expires any `json:"exp"`
+	}
+	if json.Unmarshal(sig.UnsafePayloadWithoutVerification(), &claims) != nil {
+		return refuse(401, undecodable)
+	}
+	s.mu.Lock()
+	app := s.appByIssuer(claims.Issuer)
+	s.mu.Unlock()
+	if app == nil {
+		return refuse(404, "Integration not found")
+	}
+	if _, err := sig.Verify(&app.key.PublicKey); err != nil {
+		return refuse(401, undecodable)
+	}
+	exp, isNumber := claims.Expires.(float64)
+	now := s.now().Unix()
+	if !isNumber || int64(exp) <= now {
+		return refuse(401, "'Expiration time' claim ('exp') must be a numeric value representing the future time at which the assertion expires")
+	}
+	iat, isNumber := claims.Issued.(float64)
+	if !isNumber || int64(iat) > now {
+		return refuse(401, "'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued")
+	}
+	if int64(exp) > now+600 {
+		return refuse(401, "'Expiration time' claim ('exp') is too far in the future")
+	}
+	return app, nil
+}
+
+// appByIssuer finds an App by a JWT's iss: its id or its client id.
+func (s *Server) appByIssuer(iss any) *App {
+	var text string
+	switch v := iss.(type) {
+	case string:
+		text = v
+	case float64:
+		text = strconv.FormatInt(int64(v), 10)
+	}
+	for _, app := range s.apps {
+		if text == strconv.FormatInt(app.ID, 10) || text == app.ClientID {
+			return app
+		}
+	}
+	return nil
+}
+
+// errToken says why a token doesn't count.
+var (
+	errBadToken  = errors.New("bad credentials")
+	errSuspended = errors.New("this installation has been suspended")
+)
+
+// resolveToken finds out whose token it is. The caller holds mu.
+func (s *Server) resolveToken(shown string) (actor, error) {
+	t := s.tokens[shown]
+	if t == nil || !t.expires.IsZero() && !s.now().Before(t.expires) {
+		return actor{}, errBadToken
+	}
+	who := actor{token: t, user: s.accounts[t.user]}
+	if t.install != 0 {
+		who.install = s.installs[t.install]
+		if who.install == nil {
+			return actor{}, errBadToken
+		}
+		who.app = s.apps[who.install.AppID]
+		if !who.install.SuspendedAt.IsZero() {
+			return actor{}, errSuspended
+		}
+		// A token is worth what the installation still grants.
+		who.permissions = map[string]string{}
+		for name, level := range t.permissions {
+			if granted := who.install.Permissions[name]; granted != "" {
+				who.permissions[name] = lesser(level, granted)
+			}
+		}
+	}
+	return who, nil
+}
+
+func (who actor) name() string {
+	switch {
+	case who.install != nil:
+		return fmt.Sprintf("installation:%d", who.install.ID)
+	case who.app != nil:
+		return "app:" + who.app.Slug
+	case who.user != nil:
+		return "user:" + who.user.Login
+	}
+	return "anonymous"
+}
+
+// authenticateToken checks an access token, its reach and its permissions.
+func (s *Server) authenticateToken(c *call, rt route, shown string) *answer {
+	refuse := func(status int, message string) *answer { a := fail(status, message); return &a }
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	who, err := s.resolveToken(shown)
+	switch {
+	case errors.Is(err, errSuspended):
+		return refuse(403, "This installation has been suspended")
+	case err != nil:
+		return refuse(401, "Bad credentials")
+	}
+	c.actor = who
+	s.note(c.r, func(e *Entry) { e.Actor, e.Permissions = who.name(), maps.Clone(who.permissions) })
+	if name := c.r.PathValue("repo"); name != "" {
+		repo, err := s.repository(c.r.PathValue("owner") + "/" + name)
+		if err != nil || !s.reaches(who, repo) {
+			return refuse(404, "Not Found")
+		}
+		c.repo = repo
+	}
+	if len(rt.needs) > 0 && !slices.ContainsFunc(rt.needs, func(need string) bool { return s.may(who, c.repo, need) }) {
+		return refuse(403, "Resource not accessible by integration")
+	}
+	if c.repo != nil && c.repo.Archived && c.r.Method != http.MethodGet {
+		return refuse(403, "Repository was archived so is read-only.")
+	}
+	return nil
+}
+
+// reaches reports whether who's token covers the repository.
+func (s *Server) reaches(who actor, repo *repository) bool {
+	if who.install == nil {
+		return who.user != nil && s.role(repo, who.user) != "none"
+	}
+	if who.token != nil && who.token.repos != nil && !slices.Contains(who.token.repos, repo.ID) {
+		return false
+	}
+	return s.installed(who.install, repo)
+}
+
+// may reports whether who has the permission, written NAME:LEVEL.
+func (s *Server) may(who actor, repo *repository, need string) bool {
+	name, level, _ := strings.Cut(need, ":")
+	if who.install != nil {
+		return name == "metadata" || rank(who.permissions[name]) >= rank(level)
+	}
+	if who.user == nil || repo == nil {
+		return false
+	}
+	role := s.role(repo, who.user)
+	return level == "read" && role != "none" || slices.Contains([]string{"write", "maintain", "admin"}, role)
+}
+
+func rank(level string) int { return slices.Index([]string{"", "read", "write", "admin"}, level) }
+
+func lesser(a, b string) string {
+	if rank(a) < rank(b) {
+		return a
+	}
+	return b
+}
+
+// createToken serves the exchange of an App's JWT for an installation token.
+func (s *Server) createToken(c *call) answer {
+	var in struct {
+		Repositories  []string          `json:"repositories"`
+		RepositoryIDs []int64           `json:"repository_ids"`
+		Permissions   map[string]string `json:"permissions"`
+	}
+	if bad := c.into(&in); bad != nil {
+		return *bad
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	inst, refused := s.installationOf(c)
+	if refused != nil {
+		return *refused
+	}
+	if !inst.SuspendedAt.IsZero() {
+		return fail(403, "This installation has been suspended")
+	}
+	t := &token{install: inst.ID, user: s.apps[inst.AppID].Bot.ID, permissions: maps.Clone(inst.Permissions)}
+	const outOfReach = "There is at least one repository that does not exist or is not accessible to the parent installation."
+	var repos []*repository
+	for _, id := range in.RepositoryIDs {
+		repos = append(repos, s.repos[id])
+	}
+	for _, name := range in.Repositories {
+		repo, _ := s.repository(inst.Account.Login + "/" + name)
+		repos = append(repos, repo)
+	}
+	for _, repo := range repos {
+		if repo == nil || !s.installed(inst, repo) {
+			return fail(422, outOfReach)
+		}
+		t.repos = append(t.repos, repo.ID)
+	}
+	if len(in.Permissions) > 0 {
+		for name, level := range in.Permissions {
+			if rank(level) < 1 || name != "metadata" && rank(inst.Permissions[name]) < rank(level) {
+				return fail(422, "The permissions requested are not granted to this installation.")
+			}
+		}
+		t.permissions = maps.Clone(in.Permissions)
+		t.permissions["metadata"] = "read"
+	}
+	t.expires = s.now().Add(tokenLife)
+	shown := s.issuer.installationToken(s.URL, inst, t)
+	s.tokens[shown] = t
+	out := obj{"token": shown, "expires_at": at(t.expires), "permissions": t.permissions, "repository_selection": inst.Selection()}
+	if t.repos != nil {
+		out["repository_selection"] = "selected"
+		var list []obj
+		for _, repo := range repos {
+			list = append(list, s.repositoryJSON(repo))
+		}
+		out["repositories"] = list
+	}
+	return created(out)
+}
+
+// installationToken is shaped like GitHub's since April 2026: ghs_, the App's id,
+// and a JWT, some 520 characters in all. What counts is the server's own record.
+func (i *issuer) installationToken(issuer string, inst *Installation, t *token) string {
+	body, _ := json.Marshal(obj{
+		"iss": issuer, "sub": fmt.Sprintf("installation:%d", inst.ID), "aud": "api", "jti": newGUID(),
+		"iat": t.expires.Add(-tokenLife).Unix(), "exp": t.expires.Unix(),
+	})
+	jwt, err := i.sign(i.current(), body)
+	if err != nil {
+		panic(fmt.Sprintf("githubtest: signing a token: %v", err))
+	}
+	return fmt.Sprintf("ghs_%d_%s", inst.AppID, jwt)
+}
+
+func (s *Server) revokeToken(c *call) answer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.tokens, shownToken(c.r))
+	return answer{status: http.StatusNoContent}
+}
+
+// ExpireTokens lets every installation token that was ever given out be expired.
+func (s *Server) ExpireTokens() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.tokens {
+		if t.install != 0 {
+			t.expires = s.now()
+		}
+	}
+}
+
+// UserToken returns an access token of a person, with which they can use the API
+// and git as far as their roles allow.
+func (s *Server) UserToken(user Account) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	shown := "ghp_" + strings.NewReplacer("-", "", "_", "").Replace(base64.RawURLEncoding.EncodeToString([]byte(newGUID() + newGUID())))[:36]
+	s.tokens[shown] = &token{user: user.ID}
+	return shown
+}

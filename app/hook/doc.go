@@ -1,0 +1,15 @@
+// Package hook is the door: it lets webhook calls in, and nothing else.
+//
+// A call is checked (method, type, headers, size, the SHA-256 signature, that
+// the body is one clean JSON document), then stored together with the job that
+// will decide it, in one transaction, and only then answered. Nothing is asked
+// of anybody else on this path, so the answer is fast whatever state GitHub is
+// in, and what was answered with 2xx is never lost. A delivery id is accepted
+// once, for ever: GitHub keeps it on a redelivery, so an equal call is
+// answered as a duplicate and a different one as a conflict.
+//
+// Behind the checks stands go-githubapp's dispatcher with a [githubapp.Scheduler]
+// that commits before it returns. The checks come first because go-github
+// accepts a SHA-1 signature where the SHA-256 one is missing, and none where the
+// secret is empty.
+package hook

@@ -1,0 +1,222 @@
+package hook
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/palantir/go-githubapp/githubapp"
+	"github.com/rs/zerolog"
+
+	"github.com/seed-bc0cc349/anvil/app/anvil"
+)
+
+// MaxBody is the largest payload GitHub sends: 25 MB.
+const MaxBody = 25 << 20
+
+// Store keeps what came in.
+type Store interface {
+	Receive(ctx context.Context, d anvil.Delivery, next ...anvil.Job) (anvil.Receipt, error)
+}
+
+// Handler is the webhook endpoint of GitHub.
+type Handler struct {
+	secret []byte
+	store  Store
+	log    *slog.Logger
+	now    func() time.Time
+	door   http.Handler
+}
+
+// Events are the webhook events that Anvil subscribes to and stores.
+var Events = []string{"issue_comment", "issues", "installation", "installation_repositories", "ping"}
+
+// New returns the endpoint. An empty secret is refused: it would let anybody in.
+func New(secret []byte, store Store, now func() time.Time, log *slog.Logger) (*Handler, error) {
+	if len(secret) == 0 {
+		return nil, anvil.Problemf("CFG_SECRET_EMPTY", "Set github.webhook_secret_file to the secret of the App.", "the webhook secret is empty")
+	}
+	h := &Handler{secret: secret, store: store, log: log, now: now}
+	h.door = githubapp.NewEventDispatcher([]githubapp.EventHandler{subscribed{}}, string(secret),
+		githubapp.WithScheduler(h),
+		githubapp.WithErrorCallback(h.refuse),
+		githubapp.WithResponseCallback(h.respond),
+	)
+	return h, nil
+}
+
+// subscribed names the events for go-githubapp. Its Handle is never reached: the
+// scheduler stores the delivery, and the decide hop reads it.
+type subscribed struct{}
+
+func (subscribed) Handles() []string { return Events }
+
+func (subscribed) Handle(context.Context, string, string, []byte) error {
+	return errors.New("hook: deliveries are handled by the decide hop")
+}
+
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, problem, status := h.check(w, r)
+	if problem != nil {
+		if status == http.StatusRequestEntityTooLarge {
+			w.Header().Set("Connection", "close")
+		}
+		h.answerProblem(w, r, status, problem)
+		return
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	r.ContentLength = int64(len(body))
+	h.door.ServeHTTP(w, r.WithContext(zerolog.Nop().WithContext(r.Context())))
+}
+
+// check verifies a request and returns its body, or what is wrong with it and
+// the HTTP status for that.
+func (h *Handler) check(w http.ResponseWriter, r *http.Request) ([]byte, *anvil.Problem, int) {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		return nil, anvil.Problemf("WH_METHOD", "This is a webhook address: GitHub calls it by itself.", "only POST is accepted here"), http.StatusMethodNotAllowed
+	}
+	for _, name := range []string{"X-GitHub-Event", "X-GitHub-Delivery"} {
+		if v := r.Header.Get(name); v == "" || len(v) > 100 {
+			return nil, anvil.Problemf("WH_HEADER", "Send the delivery again as GitHub made it.", "the header %s is missing", name), http.StatusBadRequest
+		}
+	}
+	if kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" ||
+		(params["charset"] != "" && !strings.EqualFold(params["charset"], "utf-8")) {
+		return nil, anvil.Problemf("WH_TYPE", "Set the webhook's content type to application/json.", "the content type is not application/json"), http.StatusUnsupportedMediaType
+	}
+	signature, problem := parseSignature(r.Header)
+	if problem != nil {
+		return nil, problem, http.StatusUnauthorized
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	if err != nil {
+		var tooBig *http.MaxBytesError
+		if errors.As(err, &tooBig) {
+			return nil, anvil.Problemf("WH_TOO_BIG", "GitHub sends at most 25 MB.", "the body is larger than %d bytes", MaxBody), http.StatusRequestEntityTooLarge
+		}
+		return nil, anvil.Problemf("WH_BODY", "Send the delivery again.", "the body could not be read").Because(err), http.StatusBadRequest
+	}
+	mac := hmac.New(sha256.New, h.secret)
+	mac.Write(body)
+	if !hmac.Equal(signature, mac.Sum(nil)) {
+		return nil, badSignature, http.StatusUnauthorized
+	}
+	if problem := checkJSON(body); problem != nil {
+		return nil, problem, http.StatusBadRequest
+	}
+	return body, nil, 0
+}
+
+var badSignature = anvil.Problemf("WH_BAD_SIG", "Check that the webhook secret of the App and of this server are the same.", "the signature does not fit the body")
+
+// parseSignature returns the decoded SHA-256 signature. GitHub writes it as
+// "sha256=" and 64 lower-case hexadecimal digits; nothing else is accepted.
+func parseSignature(header http.Header) ([]byte, *anvil.Problem) {
+	given := header.Values("X-Hub-Signature-256")
+	if len(given) == 0 {
+		if header.Get("X-Hub-Signature") != "" {
+			return nil, anvil.Problemf("WH_SHA1", "Send X-Hub-Signature-256.", "SHA-1 not accepted")
+		}
+		return nil, anvil.Problemf("WH_NO_SIG", "Set a webhook secret.", "X-Hub-Signature-256 missing")
+	}
+	digits, ok := strings.CutPrefix(given[0], "sha256=")
+	if !ok || len(given) > 1 || len(digits) != hex.EncodedLen(sha256.Size) || digits != strings.ToLower(digits) {
+		return nil, badSignature
+	}
+	signature, err := hex.DecodeString(digits)
+	if err != nil {
+		return nil, badSignature
+	}
+	return signature, nil
+}
+
+// Schedule implements githubapp.Scheduler: it stores the delivery and its job,
+// and has not returned before both are on disk.
+func (h *Handler) Schedule(ctx context.Context, d githubapp.Dispatch) error {
+	receipt, err := h.store.Receive(ctx, anvil.Delivery{
+		ID:         anvil.DeliveryID(d.DeliveryID),
+		Event:      d.EventType,
+		Body:       d.Payload,
+		ReceivedAt: h.now(),
+	}, anvil.Job{Hop: anvil.HopDecide, Key: d.DeliveryID})
+	if err != nil {
+		return err
+	}
+	if receipt.Conflict {
+		h.log.Error("delivery id seen before with another body", "delivery", d.DeliveryID, "event", d.EventType)
+		return anvil.Problemf("WH_GUID_CONFLICT", "Nothing was changed. If this was no test, somebody who knows the webhook secret is replaying deliveries: rotate it.",
+			"this delivery id was used before for another body")
+	}
+	githubapp.SetResponder(ctx, func(w http.ResponseWriter, r *http.Request) {
+		if receipt.Duplicate {
+			answer(w, http.StatusOK, Answer{Status: "duplicate", Delivery: d.DeliveryID, Task: string(receipt.Task)})
+			return
+		}
+		h.log.Info("delivery stored", "delivery", d.DeliveryID, "event", d.EventType)
+		answer(w, http.StatusAccepted, Answer{Status: "accepted", Delivery: d.DeliveryID})
+	})
+	return nil
+}
+
+// Answer is the body that GitHub shows in its delivery log.
+type Answer struct {
+	Status   string     `json:"status"` // accepted, duplicate, ignored or refused
+	Delivery string     `json:"delivery,omitempty"`
+	Task     string     `json:"task,omitempty"`
+	Code     anvil.Code `json:"code,omitempty"`
+	Message  string     `json:"message,omitempty"`
+}
+
+func (h *Handler) respond(w http.ResponseWriter, r *http.Request, event string, handled bool) {
+	if !handled {
+		answer(w, http.StatusAccepted, Answer{Status: "ignored", Code: "WH_UNHANDLED", Message: "Anvil does not listen to this event.", Delivery: r.Header.Get("X-GitHub-Delivery")})
+		return
+	}
+	if respond := githubapp.GetResponder(r.Context()); respond != nil {
+		respond(w, r)
+	}
+}
+
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if p := anvil.AsProblem(err); p != nil {
+		h.answerProblem(w, r, http.StatusConflict, p)
+		return
+	}
+	var invalid githubapp.ValidationError
+	if errors.As(err, &invalid) { // our own checks let it pass and the library did not
+		h.answerProblem(w, r, http.StatusBadRequest, anvil.Problemf("WH_BODY", "Send the delivery again as GitHub made it.", "the delivery is not valid").Because(err))
+		return
+	}
+	h.answerProblem(w, r, http.StatusServiceUnavailable, anvil.Problemf("DB_UNAVAILABLE", "Redeliver it once the server is well again; nothing was stored.", "the delivery could not be stored").Because(err))
+}
+
+func (h *Handler) answerProblem(w http.ResponseWriter, r *http.Request, status int, p *anvil.Problem) {
+	id := r.Header.Get("X-GitHub-Delivery")
+	if len(id) > 100 {
+		id = ""
+	}
+	h.log.Warn("delivery refused", "code", p.Code, "delivery", id, "status", status, "cause", p.Cause)
+	told := *p
+	if id != "" {
+		told.IDs = []string{"delivery " + id}
+	}
+	answer(w, status, Answer{Status: "refused", Delivery: id, Code: p.Code, Message: told.Error()})
+}
+
+func answer(w http.ResponseWriter, status int, a Answer) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(a) // the caller may have gone: then nobody reads it
+}

@@ -1,0 +1,205 @@
+package policy
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/seed-bc0cc349/anvil/app/anvil"
+	"github.com/seed-bc0cc349/anvil/config/strict"
+)
+
+// CodeUnknown names a word that is not known, the nearest one that is, and all
+// of them.
+const CodeUnknown anvil.Code = "CMD_UNKNOWN"
+
+// Offer is what the server has to choose from.
+type Offer struct {
+	Default string              // the engine of those who name none
+	Models  map[string][]string // by engine; the first is its default; empty: no choice
+}
+
+// Engines returns the names of the offered engines, sorted.
+func (o Offer) Engines() []string {
+	names := make([]string, 0, len(o.Models))
+	for name := range o.Models {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Choice is a value and why it was taken.
+type Choice struct {
+	Value   string `json:"value"`
+	Because string `json:"because"` // completes "because …"
+}
+
+// Plan is what one task gets.
+type Plan struct {
+	Engine Choice `json:"engine"`
+	Model  Choice `json:"model"` // empty if the engine offers no choice
+	Base   Choice `json:"base"`
+	// Verify lists the verification commands; empty means that the runner
+	// detects them. VerifySource is "command", Path or empty.
+	Verify       []string `json:"verify,omitempty"`
+	VerifySource string   `json:"verify_source,omitempty"`
+	VerifyReason string   `json:"verify_because"`
+}
+
+const (
+	byCommand = "the command says so"
+	byRules   = Path + " says so"
+)
+
+// CheckOptions refuses an engine or a model that a command asks for and the
+// server does not offer at all. It needs no rules, so that people hear of a
+// misspelt name at once; [Evaluate] has the last word.
+func (o Offer) CheckOptions(opts anvil.Options) *anvil.Problem {
+	if opts.Engine != "" {
+		models, ok := o.Models[opts.Engine]
+		if !ok {
+			return Unknown("engine", opts.Engine, o.Engines())
+		}
+		if opts.Model != "" && !slices.Contains(models, opts.Model) {
+			return unknownModel(opts.Engine, opts.Model, models)
+		}
+		return nil
+	}
+	if opts.Model == "" {
+		return nil
+	}
+	var all []string
+	for _, engine := range o.Engines() {
+		all = append(all, o.Models[engine]...)
+	}
+	if !slices.Contains(all, opts.Model) {
+		slices.Sort(all)
+		return Unknown("model", opts.Model, slices.Compact(all))
+	}
+	return nil
+}
+
+// Evaluate chooses for one command. DefaultBranch is the repository's.
+func Evaluate(opts anvil.Options, rules anvil.Rules, offer Offer, defaultBranch string) (Plan, *anvil.Problem) {
+	var plan Plan
+	switch {
+	case opts.Base != "":
+		plan.Base = Choice{opts.Base, byCommand}
+	case rules.Base != "":
+		plan.Base = Choice{rules.Base, byRules}
+	default:
+		plan.Base = Choice{defaultBranch, "it is the repository's default branch"}
+	}
+	switch {
+	case len(opts.Verify) > 0:
+		plan.Verify, plan.VerifySource, plan.VerifyReason = opts.Verify, "command", byCommand
+	case len(rules.Verify) > 0:
+		plan.Verify, plan.VerifySource, plan.VerifyReason = rules.Verify, Path, byRules
+	default:
+		plan.VerifyReason = "neither the command nor " + Path + " names commands, so they are detected"
+	}
+	var problem *anvil.Problem
+	if plan.Engine, problem = engine(opts, rules, offer); problem != nil {
+		return Plan{}, problem
+	}
+	if plan.Model, problem = model(plan.Engine.Value, opts, rules, offer); problem != nil {
+		return Plan{}, problem
+	}
+	return plan, nil
+}
+
+func engine(opts anvil.Options, rules anvil.Rules, offer Offer) (Choice, *anvil.Problem) {
+	switch {
+	case opts.Engine != "":
+		if _, ok := offer.Models[opts.Engine]; !ok {
+			return Choice{}, Unknown("engine", opts.Engine, offer.Engines())
+		}
+		return Choice{opts.Engine, byCommand}, nil
+	case rules.Engine != "":
+		if _, ok := offer.Models[rules.Engine]; !ok {
+			return Choice{}, inRules(rules, "engine", Unknown("engine", rules.Engine, offer.Engines()))
+		}
+		return Choice{rules.Engine, byRules}, nil
+	default:
+		return Choice{offer.Default, "it is this server's default"}, nil
+	}
+}
+
+// model chooses among the models of the chosen engine. The rules' model belongs
+// to the rules' engine: a command that asks for another engine gets that
+// engine's own default, and is told why.
+func model(engine string, opts anvil.Options, rules anvil.Rules, offer Offer) (Choice, *anvil.Problem) {
+	models := offer.Models[engine]
+	own := Choice{Because: "the engine offers no choice of model"}
+	if len(models) > 0 {
+		own = Choice{models[0], "it is the default of engine " + engine}
+	}
+	switch {
+	case opts.Model != "":
+		if !slices.Contains(models, opts.Model) {
+			return Choice{}, unknownModel(engine, opts.Model, models)
+		}
+		return Choice{opts.Model, byCommand}, nil
+	case rules.Model == "":
+		return own, nil
+	case slices.Contains(models, rules.Model):
+		return Choice{rules.Model, byRules}, nil
+	case opts.Engine != "" && opts.Engine != cmp.Or(rules.Engine, offer.Default):
+		own.Because += fmt.Sprintf("; the model in %s is for another engine", Path)
+		return own, nil
+	}
+	return Choice{}, inRules(rules, "model", unknownModel(engine, rules.Model, models))
+}
+
+// Unknown is the problem of a word that is none of those known. Kind says what
+// it was meant to be, such as "engine".
+func Unknown(kind, word string, known []string) *anvil.Problem {
+	next := "Use one of: " + strings.Join(known, ", ")
+	if len(known) == 0 {
+		next = "Leave it out; there is nothing to choose from"
+	}
+	if near := strict.Nearest(word, known); near != "" {
+		next = "Did you mean " + near + "? " + next
+	}
+	return anvil.Problemf(CodeUnknown, next, "there is no %s %s", kind, Shown(word))
+}
+
+func unknownModel(engine, word string, models []string) *anvil.Problem {
+	if len(models) == 0 {
+		return anvil.Problemf(CodeUnknown, "Leave out the model, or choose another engine", "engine %s offers no choice of model", engine)
+	}
+	return Unknown("model of engine "+engine, word, models)
+}
+
+// inRules tells of an unknown word that stands in the rules: the person who
+// commented cannot correct it in the comment.
+func inRules(rules anvil.Rules, path string, p *anvil.Problem) *anvil.Problem {
+	return anvil.Problemf(CodeInvalid, p.Next, "%s: %s: %s", at(rules.Commit), path, p.What)
+}
+
+// Nearest returns the known word that word was most likely meant to be, or "".
+func Nearest(word string, known []string) string { return strict.Nearest(word, known) }
+
+// Shown returns text from outside as it may stand in a sentence of a comment:
+// quoted, short, and of nothing but letters, digits and harmless punctuation.
+// What is left out shows as a middle dot.
+func Shown(s string) string {
+	const most = 60
+	var b strings.Builder
+	n := 0
+	for _, r := range s {
+		if n++; n > most {
+			b.WriteString("…")
+			break
+		}
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune(" ._-/:=+,", r):
+			b.WriteRune(r)
+		default:
+			b.WriteRune('·')
+		}
+	}
+	return `"` + b.String() + `"`
+}

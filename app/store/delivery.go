@@ -1,0 +1,86 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/seed-bc0cc349/anvil/app/anvil"
+)
+
+// Receive stores a delivery and the jobs it wakes, unless its id is known.
+func (s *Store) Receive(ctx context.Context, d anvil.Delivery, next ...anvil.Job) (anvil.Receipt, error) {
+	sum := sha256.Sum256(append([]byte(d.Event+"\n"), d.Body...))
+	digest := hex.EncodeToString(sum[:])
+	var known anvil.Receipt
+	errKnown := errors.New("known")
+	err := s.write(ctx, next, func(tx *sql.Tx) error {
+		var before string
+		err := tx.QueryRowContext(ctx, `SELECT digest, task_id FROM deliveries WHERE id = $1`, d.ID).Scan(&before, &known.Task)
+		switch {
+		case err == nil:
+			known.Duplicate, known.Conflict = before == digest, before != digest
+			return errKnown
+		case !errors.Is(err, sql.ErrNoRows):
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `
+			INSERT INTO deliveries (id, event, body, digest, received_at, decision)
+			VALUES ($1, $2, $3, $4, $5, 'pending')`,
+			d.ID, d.Event, d.Body, digest, micros(d.ReceivedAt))
+		return err
+	})
+	if errors.Is(err, errKnown) {
+		return known, nil
+	}
+	if err != nil {
+		return anvil.Receipt{}, fmt.Errorf("store delivery %s: %w", d.ID, err)
+	}
+	return anvil.Receipt{}, nil
+}
+
+// Delivery returns the delivery with the given id.
+func (s *Store) Delivery(ctx context.Context, id anvil.DeliveryID) (anvil.Delivery, error) {
+	d := anvil.Delivery{ID: id}
+	var at int64
+	err := s.db.QueryRowContext(ctx, `SELECT event, body, received_at, decision, reason, task_id FROM deliveries WHERE id = $1`, id).
+		Scan(&d.Event, &d.Body, &at, &d.Decision, &d.Reason, &d.Task)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = anvil.ErrNotFound
+	}
+	if err != nil {
+		return d, fmt.Errorf("read delivery %s: %w", id, err)
+	}
+	d.ReceivedAt = fromMicros(at)
+	return d, nil
+}
+
+// Decide records what became of a delivery. A delivery is decided once: a second
+// call changes nothing.
+func (s *Store) Decide(ctx context.Context, id anvil.DeliveryID, decision anvil.Decision, reason string, task anvil.TaskID, next ...anvil.Job) error {
+	err := s.write(ctx, next, func(tx *sql.Tx) error {
+		return s.decide(ctx, tx, id, decision, reason, task)
+	})
+	if err != nil {
+		return fmt.Errorf("decide delivery %s: %w", id, err)
+	}
+	return nil
+}
+
+func (s *Store) decide(ctx context.Context, tx *sql.Tx, id anvil.DeliveryID, decision anvil.Decision, reason string, task anvil.TaskID) error {
+	_, err := tx.ExecContext(ctx, `
+		UPDATE deliveries SET decision = $1, reason = $2, task_id = $3, decided_at = $4
+		WHERE id = $5 AND decision = 'pending'`, decision, reason, task, micros(s.now()), id)
+	return err
+}
+
+// PendingDeliveries lists the deliveries that were received before a time and are
+// still undecided, oldest first.
+func (s *Store) PendingDeliveries(ctx context.Context, before time.Time) ([]anvil.DeliveryID, error) {
+	return collect(ctx, s.db, func(r scanner) (id anvil.DeliveryID, err error) { return id, r.Scan(&id) },
+		`SELECT id FROM deliveries WHERE decision = 'pending' AND received_at <= $1 ORDER BY received_at LIMIT 500`, micros(before))
+}

@@ -1,0 +1,76 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/seed-bc0cc349/anvil/app/anvil"
+)
+
+// note appends a server event to a run.
+func (s *Store) note(ctx context.Context, tx *sql.Tx, run anvil.RunID, kind, text string) error {
+	_, err := tx.ExecContext(ctx, `
+		INSERT INTO events (run_id, source, seq, at, kind, text)
+		SELECT $1, 'server', COALESCE(MAX(seq), 0) + 1, $2, $3, $4 FROM events WHERE run_id = $1 AND source = 'server'`,
+		run, micros(s.now()), kind, text)
+	return err
+}
+
+// Note appends a server event to a run.
+func (s *Store) Note(ctx context.Context, run anvil.RunID, kind, text string) error {
+	err := s.write(ctx, nil, func(tx *sql.Tx) error { return s.note(ctx, tx, run, kind, text) })
+	if err != nil {
+		return fmt.Errorf("note event of run %s: %w", run, err)
+	}
+	return nil
+}
+
+// Append adds a runner's events, numbered without gaps, and returns the number
+// that is expected next. Those that are there already are skipped; after a gap
+// nothing is added. allow looks at the run inside the transaction and may refuse.
+func (s *Store) Append(ctx context.Context, id anvil.RunID, events []anvil.Event, allow func(anvil.Run) error) (next int64, err error) {
+	err = s.write(ctx, nil, func(tx *sql.Tx) error {
+		run, err := runByID(ctx, tx, id)
+		if err != nil {
+			return fmt.Errorf("append events of run %s: %w", id, err)
+		}
+		if err := allow(run); err != nil {
+			return err
+		}
+		if err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(seq), 0) + 1 FROM events WHERE run_id = $1 AND source = 'runner'`, id).Scan(&next); err != nil {
+			return err
+		}
+		for _, e := range events {
+			if e.Seq < next {
+				continue
+			}
+			if e.Seq > next {
+				return nil
+			}
+			if _, err := tx.ExecContext(ctx, `
+				INSERT INTO events (run_id, source, seq, at, kind, text, data) VALUES ($1, 'runner', $2, $3, $4, $5, $6)`,
+				id, e.Seq, micros(e.At), e.Kind, e.Text, string(e.Data)); err != nil {
+				return err
+			}
+			next++
+		}
+		return nil
+	})
+	return next, err
+}
+
+func eventsOf(ctx context.Context, q querier, task anvil.TaskID) ([]anvil.Event, error) {
+	return collect(ctx, q, func(r scanner) (e anvil.Event, err error) {
+		var at int64
+		var data string
+		err = r.Scan(&e.Run, &e.Source, &e.Seq, &at, &e.Kind, &e.Text, &data)
+		e.At = fromMicros(at)
+		if data != "" {
+			e.Data = []byte(data)
+		}
+		return e, err
+	}, `SELECT events.run_id, events.source, events.seq, events.at, events.kind, events.text, events.data
+		FROM events JOIN runs ON runs.id = events.run_id
+		WHERE runs.task_id = $1 ORDER BY runs.attempt, events.at, events.source, events.seq`, task)
+}

@@ -1,0 +1,217 @@
+// Package store keeps the nouns of package anvil in a database, one file per
+// noun, with SQL written by hand next to the function that uses it.
+//
+// Every method is one transaction, and what it is given to wake next is
+// committed with it: after a crash either both are there or neither is. The
+// database is SQLite with one connection, write-ahead log, full synchronisation
+// and immediate transactions, so a transaction that reads and then writes sees
+// nobody else in between.
+//
+// Times are microseconds since 1970 in BIGINT columns, 0 for none. Structs that
+// are only ever read whole are JSON in TEXT columns.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // the database driver "sqlite"
+
+	"github.com/seed-bc0cc349/anvil/app/anvil"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Enqueuer adds jobs to the queue inside a transaction. Package queue is one.
+type Enqueuer interface {
+	EnqueueTx(ctx context.Context, tx *sql.Tx, jobs ...anvil.Job) error
+}
+
+// Store is the database of one server.
+type Store struct {
+	db  *sql.DB
+	log *slog.Logger
+	now func() time.Time
+
+	// Queue receives the jobs that are committed with a change. It is set once,
+	// before the first write.
+	Queue Enqueuer
+	// Attempts is how many runs a task may have before a lost one ends it.
+	Attempts int
+}
+
+// Open opens or creates the database in directory dir and brings its schema up
+// to date. It refuses an SQLite engine with known ways to lose a commit.
+func Open(ctx context.Context, dir string, now func() time.Time, log *slog.Logger) (*Store, error) {
+	dsn := "file:" + filepath.Join(dir, "anvil.db") +
+		"?_txlock=immediate" +
+		"&_pragma=busy_timeout(10000)" +
+		"&_pragma=journal_mode(WAL)" +
+		"&_pragma=synchronous(FULL)" +
+		"&_pragma=foreign_keys(ON)" +
+		"&_pragma=temp_store(MEMORY)"
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, fmt.Errorf("open database in %s: %w", dir, err)
+	}
+	db.SetMaxOpenConns(1)
+	s := &Store{db: db, log: log, now: now, Attempts: 2}
+	if err := s.prepare(ctx); err != nil {
+		db.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Store) prepare(ctx context.Context) error {
+	var version string
+	if err := s.db.QueryRowContext(ctx, `SELECT sqlite_version()`).Scan(&version); err != nil {
+		return anvil.Problemf("DB_OPEN", "Check that the data directory is writable, on a local disk, and not full.",
+			"the database could not be opened").Because(err)
+	}
+	if err := checkEngine(version); err != nil {
+		return err
+	}
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(goose.DialectSQLite3, s.db, files, goose.WithSlog(slog.New(slog.DiscardHandler)))
+	if err != nil {
+		return fmt.Errorf("read migrations: %w", err)
+	}
+	current, target, err := provider.GetVersions(ctx)
+	if err != nil {
+		return fmt.Errorf("read schema version: %w", err)
+	}
+	if current > target {
+		return anvil.Problemf("DB_NEWER", "Start the version of anvil that wrote it, or restore a backup made before the upgrade.",
+			"the database has schema %d and this program knows up to %d", current, target)
+	}
+	if current == target {
+		return nil
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("migrate database: %w", err)
+	}
+	return nil
+}
+
+// checkEngine refuses SQLite versions with the WAL-reset bug (before 3.51.3)
+// and the withdrawn 3.52.0.
+func checkEngine(version string) error {
+	var major, minor, patch int
+	if _, err := fmt.Sscanf(version, "%d.%d.%d", &major, &minor, &patch); err != nil {
+		return fmt.Errorf("read SQLite version %q: %w", version, err)
+	}
+	number := major*1_000_000 + minor*1_000 + patch
+	if number < 3_051_003 || number == 3_052_000 {
+		return anvil.Problemf("DB_ENGINE", "Build anvil with the modernc.org/sqlite version of its go.mod.",
+			"SQLite %s can lose committed data", version)
+	}
+	return nil
+}
+
+// DB returns the database handle, which the queue shares.
+func (s *Store) DB() *sql.DB { return s.db }
+
+// Close closes the database.
+func (s *Store) Close() error { return s.db.Close() }
+
+// Ping reports whether the database answers.
+func (s *Store) Ping(ctx context.Context) error { return s.db.PingContext(ctx) }
+
+// write runs f in one transaction and enqueues next with it.
+func (s *Store) write(ctx context.Context, next []anvil.Job, f func(tx *sql.Tx) error) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer tx.Rollback()
+	if err := f(tx); err != nil {
+		return err
+	}
+	if err := s.Queue.EnqueueTx(ctx, tx, next...); err != nil {
+		return fmt.Errorf("enqueue: %w", err)
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// querier is what reads need: the database or a transaction.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// scanner is a row that can be scanned.
+type scanner interface{ Scan(dest ...any) error }
+
+// collect reads all rows of a query with one scan function.
+func collect[T any](ctx context.Context, q querier, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	return all, rows.Err()
+}
+
+// micros is t as a column.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// fromMicros is a column as a time.
+func fromMicros(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}
+
+// toJSON is v as a column; a nil pointer is the empty string.
+func toJSON[T any](v *T) string {
+	if v == nil {
+		return ""
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("store: %T cannot be JSON: %v", v, err)) // our own structs always can
+	}
+	return string(b)
+}
+
+// fromJSON reads a column made by toJSON.
+func fromJSON[T any](column string) (*T, error) {
+	if column == "" {
+		return nil, nil
+	}
+	v := new(T)
+	if err := json.Unmarshal([]byte(column), v); err != nil {
+		return nil, fmt.Errorf("read stored %T: %w", v, err)
+	}
+	return v, nil
+}

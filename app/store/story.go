@@ -1,0 +1,59 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/seed-bc0cc349/anvil/app/anvil"
+)
+
+// Story returns all that is known about a task at one moment, or [anvil.ErrNotFound].
+func (s *Store) Story(ctx context.Context, id anvil.TaskID) (anvil.Story, error) {
+	var v anvil.Story
+	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return v, fmt.Errorf("story of task %s: %w", id, err)
+	}
+	defer tx.Rollback()
+	if v, err = readStory(ctx, tx, id); err != nil {
+		return v, fmt.Errorf("story of task %s: %w", id, err)
+	}
+	return v, nil
+}
+
+// StoryOfRun returns the story of the task that a run belongs to.
+func (s *Store) StoryOfRun(ctx context.Context, id anvil.RunID) (anvil.Story, error) {
+	run, err := s.Run(ctx, id)
+	if err != nil {
+		return anvil.Story{}, err
+	}
+	return s.Story(ctx, run.Task)
+}
+
+func readStory(ctx context.Context, tx *sql.Tx, id anvil.TaskID) (v anvil.Story, err error) {
+	v.Task, err = scanTask(tx.QueryRowContext(ctx, `SELECT `+taskColumns+` FROM tasks WHERE id = $1`, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return v, anvil.ErrNotFound
+	}
+	if err != nil {
+		return v, err
+	}
+	if v.Session, err = sessionByID(ctx, tx, v.Task.Session); err != nil {
+		return v, err
+	}
+	if v.Runs, err = collect(ctx, tx, scanRun, `SELECT `+runColumns+` FROM runs WHERE task_id = $1 ORDER BY attempt`, id); err != nil {
+		return v, err
+	}
+	if v.Events, err = eventsOf(ctx, tx, id); err != nil {
+		return v, err
+	}
+	if v.Effects, err = effectsOf(ctx, tx, id); err != nil {
+		return v, err
+	}
+	if run := v.Run(); run.State == anvil.Queued {
+		err = tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM runs WHERE state = 'queued' AND created_at < $1`, micros(run.CreatedAt)).Scan(&v.Ahead)
+	}
+	return v, err
+}

@@ -1,0 +1,263 @@
+// Package config is what an operator tells the server. The [Config] struct is
+// the manual: each field says what it means, its unit, its default, what it
+// conflicts with and why it is there.
+//
+// A configuration is one YAML file. It is read strictly: a key that is not in
+// the struct, a key given twice and a value of another kind are errors with
+// their line, because a setting that was misspelt and silently ignored is found
+// months later. What the file leaves out has its documented default.
+// [Load] reads the file, fills in the defaults, derives what follows from other
+// settings, and refuses what cannot work: every [Problem] at once, each with
+// the exact change to make. A server never starts half configured.
+//
+// Secrets are not part of a Config. It holds the names of the files or
+// environment variables that carry them; [Config.PrivateKey] and
+// [Config.WebhookSecret] read them when they are needed. So a Config may be
+// printed and logged.
+package config
+
+import (
+	"time"
+)
+
+// Config is the whole configuration of a server.
+//
+// Lengths of time are written as Go writes them: 90s, 15m, 168h. Paths are
+// relative to the directory of the configuration file.
+type Config struct {
+	// Listen is the address to serve on, HOST:PORT.
+	//
+	// Default: 127.0.0.1:8080, which only this machine reaches: put a reverse
+	// proxy that ends TLS in front. Port 0 takes any free port; the log says which.
+	Listen string `yaml:"listen"`
+
+	// PublicURL is the address by which people's browsers, GitHub's webhooks and
+	// runners reach this server, such as https://anvil.example.com. Required.
+	//
+	// It must be https, because runners send tokens to it; http is accepted for
+	// a loopback host only. It has no path, query or user. It is also the
+	// audience that runners ask their OIDC tokens for, so changing it refuses
+	// runs that were dispatched before.
+	PublicURL string `yaml:"public_url"`
+
+	// DataDir holds the database, stored artifacts and the quarantine in which
+	// proposals are inspected. It is created with mode 0700.
+	//
+	// Default: data, beside the configuration file. It must be a local disk: the
+	// database's locks do not hold on network file systems.
+	DataDir string `yaml:"data_dir"`
+
+	// LogFormat is text (for people) or json (for machines). Default: text.
+	LogFormat string `yaml:"log_format"`
+
+	// LogLevel is debug, info, warn or error. Default: info. At debug the log
+	// also says why comments were ignored.
+	LogLevel string `yaml:"log_level"`
+
+	// GitHub says which GitHub this server is an App of.
+	GitHub GitHub `yaml:"github"`
+
+	// Dispatch says which workflow is started for a run.
+	Dispatch Dispatch `yaml:"dispatch"`
+
+	// Engines are the coding agents that a task may ask for, by the name that
+	// people write in engine=NAME. At least one is required.
+	Engines map[string]Engine `yaml:"engines"`
+
+	// DefaultEngine is the engine of tasks that name none, in the command or in
+	// the repository's rules. Default: the engine, if there is only one;
+	// required otherwise, because a map has no order to take a first one from.
+	DefaultEngine string `yaml:"default_engine"`
+
+	// Capacity bounds how many runs have a runner at a time.
+	Capacity Capacity `yaml:"capacity"`
+
+	// Limits bound each single task and run.
+	Limits Limits `yaml:"limits"`
+}
+
+// GitHub is the connection to one GitHub, as one App.
+type GitHub struct {
+	// URL is the address of GitHub's web pages and of git.
+	//
+	// Default: https://github.com. For an Enterprise Server it is that server's
+	// address. It must be https, except for a loopback host.
+	URL string `yaml:"url"`
+
+	// APIURL is the address of the REST API.
+	//
+	// Default: https://api.github.com when URL is https://github.com, else
+	// URL/api/v3, which is where an Enterprise Server has it.
+	APIURL string `yaml:"api_url"`
+
+	// OIDCIssuer is who signs the tokens with which jobs prove themselves. It is
+	// compared as text, so it has no final slash.
+	//
+	// Default: https://token.actions.githubusercontent.com when URL is
+	// https://github.com, else URL/_services/token. Set it if your enterprise
+	// has an issuer of its own.
+	OIDCIssuer string `yaml:"oidc_issuer"`
+
+	// AppID is the number of the App, from its settings page. Required.
+	AppID int64 `yaml:"app_id"`
+
+	// PrivateKeyFile is the PEM file that the App's settings page gave you.
+	// Required, unless PrivateKeyEnv is given; not both.
+	//
+	// Nobody but the server's user may read it (mode 0600): with this key one
+	// can write to every repository of the App.
+	PrivateKeyFile string `yaml:"private_key_file"`
+
+	// PrivateKeyEnv names the environment variable that holds the PEM text, for
+	// platforms that hand secrets over in the environment.
+	PrivateKeyEnv string `yaml:"private_key_env"`
+
+	// WebhookSecretFile is a file whose one line is the App's webhook secret.
+	// Required, unless WebhookSecretEnv is given; not both. Mode 0600.
+	//
+	// An empty secret is refused: anyone could sign with it.
+	WebhookSecretFile string `yaml:"webhook_secret_file"`
+
+	// WebhookSecretEnv names the environment variable that holds the secret.
+	WebhookSecretEnv string `yaml:"webhook_secret_env"`
+}
+
+// Dispatch says how a run reaches GitHub Actions.
+type Dispatch struct {
+	// Workflow is the file name of the workflow in .github/workflows.
+	// Default: anvil.yml.
+	Workflow string `yaml:"workflow"`
+
+	// Repository is OWNER/NAME of one central repository whose workflow serves
+	// every task. Default: empty, which means the repository that a task is for.
+	// A central repository keeps runners and workflow in one place; the App must
+	// be installed there with actions: write.
+	Repository string `yaml:"repository"`
+
+	// Ref is the branch or tag whose workflow file is run. Default: empty, which
+	// means the repository's default branch. A runner that claims from another
+	// ref is refused.
+	Ref string `yaml:"ref"`
+
+	// RunnerEnvironments are the kinds of runner that may claim a run:
+	// github-hosted, self-hosted or both. Default: empty, which means any.
+	// [github-hosted] keeps tasks off machines that live longer than a job.
+	RunnerEnvironments []string `yaml:"runner_environments"`
+}
+
+// Engine is one coding agent and how it is started on the runner.
+type Engine struct {
+	// Kind is the adapter that speaks to it. Default and only value: command,
+	// a program that gets the prompt on its standard input and changes files in
+	// its working directory.
+	Kind string `yaml:"kind"`
+
+	// Command is the program and its arguments, no shell. Required for kind
+	// command. It is shown to whoever can read a run: put no secret in it.
+	Command []string `yaml:"command"`
+
+	// Models are the models that model=NAME may ask for. The first is used when
+	// nobody asks. Default: empty, which means that the engine has no choice of
+	// model and model= is refused.
+	Models []string `yaml:"models"`
+
+	// PassEnv names variables of the job that the engine may see, besides PATH,
+	// HOME and the like. Default: none. What is named here can be read by the
+	// agent and by every program that it starts. Variables with which a job
+	// proves itself (ACTIONS_*, GITHUB_TOKEN, ANVIL_*) are refused.
+	PassEnv []string `yaml:"pass_env"`
+}
+
+// Capacity bounds the runs that hold a runner at the same time. Those above it
+// wait in order, and are told their position.
+type Capacity struct {
+	// Total is for the whole server. Default: 4.
+	Total int `yaml:"total"`
+
+	// PerRepository keeps one busy repository from taking every slot.
+	// Default: 2, or Total if that is less. Not more than Total.
+	PerRepository int `yaml:"per_repository"`
+}
+
+// Limits bound what one task may take and what one run may hand back. A task
+// above a limit ends with a problem that names the limit.
+type Limits struct {
+	// PromptBytes is the size of a task's text: instruction, title and body of
+	// the issue together. Default: 61440 (60 KiB).
+	PromptBytes int `yaml:"prompt_bytes"`
+
+	// Attempts is how many runs a task may have when runners are lost. Default: 2.
+	// A run that failed for a reason of its own is never tried again by itself.
+	Attempts int `yaml:"attempts"`
+
+	// Work is the engine's time. Default: 30m.
+	Work time.Duration `yaml:"work"`
+
+	// Verify is the time for all verification commands together. Default: 15m.
+	Verify time.Duration `yaml:"verify"`
+
+	// StartWithin is how long a dispatched run may wait for a runner. Default: 10m.
+	// Then the run is lost: the queue of a runner group that nobody serves is
+	// long, and people should hear of it.
+	StartWithin time.Duration `yaml:"start_within"`
+
+	// Lease is how long a runner may be silent before its run is lost. Default:
+	// 60s. At least three times RenewEvery, so that two lost packets are not an
+	// end.
+	Lease time.Duration `yaml:"lease"`
+
+	// RenewEvery is how often a runner renews its lease. Default: 15s. A person's
+	// stop reaches a runner within this time.
+	RenewEvery time.Duration `yaml:"renew_every"`
+
+	// HoldFor is how long a held proposal waits for a person. Default: 168h,
+	// seven days. Then the task fails, and its bundle is deleted.
+	HoldFor time.Duration `yaml:"hold_for"`
+
+	// BundleBytes is the size of the git bundle of a proposal. Default: 52428800
+	// (50 MiB).
+	BundleBytes int64 `yaml:"bundle_bytes"`
+
+	// LogBytes is the size of a run's log; the rest is cut with a mark. Default:
+	// 10485760 (10 MiB).
+	LogBytes int64 `yaml:"log_bytes"`
+
+	// Files is how many files a proposal may change. Default: 300.
+	Files int `yaml:"files"`
+
+	// FileBytes is the size of one changed file. Default: 5242880 (5 MiB).
+	FileBytes int64 `yaml:"file_bytes"`
+
+	// DiffBytes is the size of all changed files together. Default: 20971520
+	// (20 MiB).
+	DiffBytes int64 `yaml:"diff_bytes"`
+}
+
+// Default returns the documented defaults. What follows from other settings
+// (the API's address, the default engine) is empty in it.
+func Default() *Config {
+	return &Config{
+		Listen:    "127.0.0.1:8080",
+		DataDir:   "data",
+		LogFormat: "text",
+		LogLevel:  "info",
+		GitHub:    GitHub{URL: "https://github.com"},
+		Dispatch:  Dispatch{Workflow: "anvil.yml"},
+		Capacity:  Capacity{Total: 4},
+		Limits: Limits{
+			PromptBytes: 60 << 10,
+			Attempts:    2,
+			Work:        30 * time.Minute,
+			Verify:      15 * time.Minute,
+			StartWithin: 10 * time.Minute,
+			Lease:       time.Minute,
+			RenewEvery:  15 * time.Second,
+			HoldFor:     7 * 24 * time.Hour,
+			BundleBytes: 50 << 20,
+			LogBytes:    10 << 20,
+			Files:       300,
+			FileBytes:   5 << 20,
+			DiffBytes:   20 << 20,
+		},
+	}
+}
