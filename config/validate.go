@@ -28,15 +28,13 @@ func (c *Config) checkServer(ps *Problems) {
 	_, port, err := net.SplitHostPort(c.Listen)
 	if err != nil {
 		ps.add(CodeValue, "listen", "Write HOST:PORT, such as 127.0.0.1:8080", "%q is not an address to listen on", c.Listen)
-	} else if n, err := strconv.ParseUint(port, 10, 16); err != nil {
+	} else if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		ps.add(CodeValue, "listen", "Use a port from 0 to 65535; 0 takes any free one", "%q is not a port", port)
-	} else {
-		_ = n
 	}
 	if c.PublicURL == "" {
 		ps.add(CodePublicURL, "public_url", "Set it to the https address by which GitHub and runners reach this server", "missing")
 	} else if wrong := wrongURL(c.PublicURL, false); wrong != "" {
-		ps.add(CodePublicURL, "public_url", "Use an address like https://anvil.example.com; http works for a loopback host only", "%q %s", c.PublicURL, wrong)
+		ps.add(CodePublicURL, "public_url", "Use an address like https://anvil.example.com; http works for a loopback host only", "%q %s", withoutUser(c.PublicURL), wrong)
 	}
 	if c.DataDir == "" {
 		ps.add(CodeValue, "data_dir", "Name a directory on a local disk", "empty")
@@ -51,7 +49,10 @@ func (c *Config) checkGitHub(ps *Problems) {
 		path, value string
 	}{{"github.url", g.URL}, {"github.api_url", g.APIURL}, {"github.oidc_issuer", g.OIDCIssuer}} {
 		if wrong := wrongURL(u.value, true); wrong != "" {
-			ps.add(CodeGitHubURL, u.path, "Use GitHub's https address; http works for a loopback host only", "%q %s", u.value, wrong)
+			ps.add(CodeGitHubURL, u.path, "Use GitHub's https address; http works for a loopback host only", "%q %s", withoutUser(u.value), wrong)
+			if u.path == "github.url" {
+				break // the other two follow from it
+			}
 		}
 	}
 	if g.AppID <= 0 {
@@ -213,6 +214,15 @@ func wrongURL(s string, pathAllowed bool) string {
 		return "is http: tokens would travel unencrypted"
 	}
 	return ""
+}
+
+// withoutUser is address as it may be shown: what stands before an @ may be a
+// password.
+func withoutUser(address string) string {
+	if at := strings.LastIndex(address, "@"); at >= 0 {
+		return "…" + address[at:]
+	}
+	return address
 }
 
 func loopback(host string) bool {

@@ -30,7 +30,7 @@ type Bench struct {
 }
 
 const (
-	tailBytes   = 4 << 10  // of a check's output in the record
+	tailBytes   = 4 << 10   // of a check's output in the record
 	outputBytes = 512 << 10 // of a check's output in the full record
 )
 

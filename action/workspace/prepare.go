@@ -46,15 +46,18 @@ func Prepare(ctx context.Context, dir string, job []string, s Source) (*Workspac
 			return nil, fmt.Errorf("make workspace: %w", err)
 		}
 	}
-	g, err := newGit(job, empty)
+	w := &Workspace{dir: dir, base: s.Commit}
+	var err error
+	if w.git, err = newGit(job, empty); err == nil {
+		err = w.fetch(ctx, s)
+	}
+	if err == nil {
+		err = w.makeTree(ctx)
+	}
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, w.Remove())
 	}
-	w := &Workspace{dir: dir, base: s.Commit, git: g}
-	if err := w.fetch(ctx, s); err != nil {
-		return nil, err
-	}
-	return w, w.makeTree(ctx)
+	return w, nil
 }
 
 // fetch gets the one commit. The token is for this address only, and in the

@@ -70,6 +70,7 @@ type Delivery struct {
 	Decision   Decision
 	Reason     string // why it was ignored or refused; empty while pending
 	Task       TaskID // the task it opened or spoke to, if any
+	Reply      *Reply // what was answered in the thread, if anything
 }
 
 // Decision is what became of a delivery.
@@ -81,6 +82,27 @@ const (
 	Ignored  Decision = "ignored"  // not for us, or not allowed to be; silent
 	Refused  Decision = "refused"  // answered with a problem
 )
+
+// Ruling is the decision on a delivery with all that follows from it.
+type Ruling struct {
+	Decision Decision
+	Reason   string
+	Task     TaskID
+	Reply    *Reply
+}
+
+// Reply is an answer in a thread that belongs to no task: help, a status, or why
+// a command was refused.
+type Reply struct {
+	Repository Repository `json:"repository"`
+	Issue      int        `json:"issue"`
+	Comment    int64      `json:"comment,omitempty"`  // the comment that is answered, for the reaction
+	Reaction   string     `json:"reaction,omitempty"` // GitHub's name, such as "confused"
+	Text       string     `json:"text,omitempty"`     // Markdown; empty: the reaction says it all
+	// Once is the key under which the text is given one single time; empty: once
+	// for each delivery.
+	Once string `json:"once,omitempty"`
+}
 
 // Verb is what a command asks for.
 type Verb string
@@ -353,6 +375,7 @@ const (
 	HopDispatch = "dispatch" // key: run id
 	HopInspect  = "inspect"  // key: run id
 	HopDeliver  = "deliver"  // key: run id
+	HopReply    = "reply"    // key: delivery id
 	HopStop     = "stop"     // key: run id
 	HopReap     = "reap"     // key: empty; periodic
 )

@@ -50,7 +50,7 @@ var Moves = map[State][]State{
 	Dispatched:  {Working, Stopping, Failed, Lost},
 	Working:     {Inspecting, Unchanged, Failed, Cancelled, Stopping, Lost},
 	Stopping:    {Cancelled},
-	Inspecting:  {Delivering, Held, Failed, Cancelled},
+	Inspecting:  {Delivering, Held, Unchanged, Failed, Cancelled},
 	Held:        {Inspecting, Failed, Cancelled},
 	Delivering:  {Succeeded, Failed},
 	Succeeded:   {},

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"time"
 )
@@ -67,6 +68,7 @@ func (s *Store) PutExpect(ctx context.Context, r io.Reader, digest string, max i
 }
 
 func (s *Store) put(ctx context.Context, r io.Reader, expect string, max int64) (digest string, size int64, err error) {
+	max = min(max, math.MaxInt64-1)
 	temp := incoming + "/" + rand.Text()
 	defer func() {
 		if err != nil {

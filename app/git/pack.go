@@ -29,7 +29,8 @@ func (e *PackError) Unwrap() error { return e.Cause }
 // IndexPack takes a pack from pack into the repository: every object is
 // checked as git fsck would, in its strictest mode, links between them
 // included. Objects that a thin pack leaves out must be here already. A pack
-// that is not what it should be is a [*PackError].
+// that is not what it should be is a [*PackError]. Reading from pack must not
+// block beyond the end of ctx.
 func (r *Repository) IndexPack(ctx context.Context, pack io.Reader, limits PackLimits) error {
 	strict := "--strict"
 	if len(limits.Tolerate) > 0 {

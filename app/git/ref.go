@@ -33,8 +33,8 @@ func brokenRule(name string) string {
 		return fmt.Sprintf("is longer than %d bytes", refLimit)
 	case !utf8.ValidString(name):
 		return "is not valid UTF-8"
-	case name[0] == '-':
-		return "begins with a dash"
+	case name[0] == '-', name[0] == '+':
+		return "begins with a dash or a plus"
 	case name == "@" || name == "HEAD" || strings.HasSuffix(name, "/HEAD"):
 		return "is reserved by git"
 	case ObjectID(strings.ToLower(name)):

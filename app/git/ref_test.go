@@ -93,7 +93,7 @@ func FuzzValidateRef(f *testing.F) {
 // stricter says whether name breaks one of our rules beyond git's.
 func stricter(name string) bool {
 	return len(name) > 244 || !utf8.ValidString(name) || name == "@" || name == "HEAD" || strings.HasSuffix(name, "/HEAD") ||
-		strings.HasPrefix(name, "-") || ObjectID(strings.ToLower(name)) ||
+		strings.HasPrefix(name, "-") || strings.HasPrefix(name, "+") || ObjectID(strings.ToLower(name)) ||
 		strings.HasSuffix(name, ".") ||
 		strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) })
 }

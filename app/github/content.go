@@ -69,11 +69,6 @@ func (a *App) File(ctx context.Context, repo anvil.Repository, path, ref string)
 	var raw json.RawMessage
 	c := onRepo("read "+path, repo, mayReadContents, http.MethodGet, append([]string{"contents"}, strings.Split(path, "/")...)...)
 	c.query, c.out = url.Values{"ref": {ref}}, &raw
-	for _, s := range strings.Split(path, "/") {
-		if s == "" || s == "." || s == ".." {
-			return nil, c.notFound()
-		}
-	}
 	if _, err := a.do(ctx, c); err != nil {
 		return nil, err
 	}

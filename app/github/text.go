@@ -26,24 +26,27 @@ func Fit(text string, max int, more string) string {
 	if more != "" {
 		more = "\n\n" + more
 	}
-	const fence = "\n```"
-	room := max - units(more) - units(fence) - 1
+	room := max - units(more) - units(ellipsis)
 	if room < 0 {
 		return prefix(text, max)
 	}
-	cut := prefix(text, room-utf8.RuneLen('…'))
+	cut := prefix(text, room)
 	if nl := strings.LastIndexByte(cut, '\n'); nl > len(cut)-len(cut)/8 {
 		cut = cut[:nl]
 	}
-	cut += "…"
-	if openFence(cut) != "" {
-		cut += "\n" + openFence(cut)
+	for {
+		closing := openFence(cut + ellipsis)
+		if closing != "" {
+			closing = "\n" + closing
+		}
+		if units(cut)+units(closing) <= room {
+			return cut + ellipsis + closing + more
+		}
+		cut = prefix(cut, room-units(closing)) // shorter each time round
 	}
-	if units(cut)+units(more) > max {
-		return prefix(cut, max-units(more)) + more
-	}
-	return cut + more
 }
+
+const ellipsis = "…"
 
 // units counts characters as UTF-16 does: no counting that GitHub might use for
 // its limits comes to more, but for bytes.

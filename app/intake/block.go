@@ -119,8 +119,10 @@ func (b *blocks) start(c *block, line string, depth int) blockLine {
 	case text == "":
 		c.leaf = none
 		return blockLine{kind: plain}
+	case indent >= 4 && inParagraph:
+		// It continues the paragraph, but it looks like code to its writer.
+		return blockLine{kind: code, text: text, paragraph: c.paragraph}
 	case indent >= 4:
-		// In a paragraph it would be text, but it looks like code to its writer.
 		return blockLine{kind: code}
 	}
 	if f := opensFence(text); f != "" {

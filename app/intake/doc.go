@@ -35,7 +35,8 @@
 // What follows is key=value options first (base, engine, model, verify; values
 // with spaces in double quotes), then the instruction: the rest of the line and
 // all lines up to the next command or the end of the comment, quotes and code
-// included, for they are what the instruction speaks of. help, status, stop and
+// included, for they are what the instruction speaks of. Where nothing follows
+// on the line of /anvil, it begins on the next one. help, status, stop and
 // retry, alone on the line, are verbs. A second command in a comment is not run,
 // and its author is told so.
 //

@@ -51,7 +51,7 @@ func find(text string) found {
 			end = at[n+1]
 		}
 		out.commands = append(out.commands, spoken{
-			line:  strings.TrimLeft(lines[i], " ")[len(trigger):],
+			line:  strings.TrimLeft(lines[i], " \t")[len(trigger):],
 			lines: strings.Join(lines[i+1:end], "\n"),
 		})
 	}
@@ -99,9 +99,9 @@ func hide(paragraph []blockLine) {
 // notACommand says why line, which is of kind k, is not a command though it
 // speaks of one; "-" if it does not even do that; "" if it is a command.
 func notACommand(line string, k kind) string {
-	text := strings.TrimLeft(line, " ")
+	text := strings.TrimLeft(line, " \t")
 	if rest, ok := strings.CutPrefix(text, trigger); ok && ends(rest) {
-		switch k {
+		switch k { // a line that a tab indents is code
 		case plain:
 			return ""
 		case quoted:
@@ -112,7 +112,7 @@ func notACommand(line string, k kind) string {
 			return trigger + " stands in HTML or another hidden part"
 		}
 	}
-	seen := strings.TrimSpace(visible(line))
+	seen := strings.TrimLeft(visible(line), " \t")
 	lower := strings.ToLower(seen)
 	switch {
 	case !strings.Contains(lower, trigger):

@@ -35,7 +35,12 @@ var filler = map[string]bool{
 
 // say understands one command.
 func (r Reader) say(s spoken) said {
-	line := strings.TrimSpace(s.line)
+	line, lines := strings.TrimSpace(s.line), s.lines
+	if line == "" {
+		// People also begin on the next line.
+		line, lines, _ = strings.Cut(strings.TrimLeftFunc(lines, unicode.IsSpace), "\n")
+		line = strings.TrimSpace(line)
+	}
 	var out said
 	line, out.problem = r.options(line, &out.options)
 	if out.problem != nil {
@@ -46,12 +51,12 @@ func (r Reader) say(s spoken) said {
 	if out.verb != anvil.VerbDo || out.problem != nil {
 		return out
 	}
-	out.text = strings.TrimSpace(line + "\n" + s.lines)
+	out.text = strings.TrimSpace(line + "\n" + lines)
 	words := strings.Fields(line)
 	switch {
 	case out.text == "":
 		out.problem = usageProblem()
-	case len(words) == 1 && strings.TrimSpace(s.lines) == "":
+	case len(words) == 1 && strings.TrimSpace(lines) == "":
 		if near := policy.Nearest(words[0], verbNames); near != "" {
 			out.problem = anvil.Problemf(policy.CodeUnknown,
 				"Write "+trigger+" "+near+" for that, or say in more words what to do. The verbs are: "+strings.Join(verbNames, ", "),
@@ -64,13 +69,16 @@ func (r Reader) say(s spoken) said {
 // verb returns the verb that line is, with options and filler after it, or
 // VerbDo. Options that follow a verb are kept in out.
 func (r Reader) verb(line string, out *said) anvil.Verb {
-	first, rest, _ := strings.Cut(line, " ")
+	first, rest := line, ""
+	if end := strings.IndexFunc(line, unicode.IsSpace); end >= 0 {
+		first, rest = line[:end], line[end:]
+	}
 	verb, ok := verbs[word(first)]
 	if !ok {
 		return anvil.VerbDo
 	}
 	given := out.options
-	rest, problem := r.options(strings.TrimSpace(rest), &given)
+	rest, problem := r.options(rest, &given)
 	for _, w := range strings.Fields(rest) {
 		if !filler[word(w)] {
 			return anvil.VerbDo

@@ -18,6 +18,8 @@ var optionNames = []string{"base", "engine", "model", "verify"}
 // expression, which is prose: a==b is wrong.
 var optionKey = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*=`)
 
+var dashed = regexp.MustCompile(`^--[A-Za-z]`)
+
 // maxVerify is how many verify options a command may have.
 const maxVerify = 20
 
@@ -25,8 +27,8 @@ const maxVerify = 20
 func (r Reader) options(line string, into *anvil.Options) (string, *anvil.Problem) {
 	for {
 		line = strings.TrimLeftFunc(line, unicode.IsSpace)
-		if strings.HasPrefix(line, "--") {
-			return line, dashes(line)
+		if problem := dashes(line); problem != nil {
+			return line, problem
 		}
 		key := strings.TrimSuffix(optionKey.FindString(line), "=")
 		if key == "" || strings.HasPrefix(line[len(key)+1:], "=") {
@@ -45,11 +47,10 @@ func (r Reader) options(line string, into *anvil.Options) (string, *anvil.Proble
 
 // dashes answers those who write options as programs take them.
 func dashes(line string) *anvil.Problem {
-	flag, _, _ := strings.Cut(strings.Fields(line)[0], "=")
-	name := strings.TrimLeft(flag, "-")
-	if name == "" {
-		return nil // a dash in prose
+	if !dashed.MatchString(line) {
+		return nil
 	}
+	flag, _, _ := strings.Cut(strings.Fields(line)[0], "=")
 	return policy.Unknown("option", flag, []string{"base=", "engine=", "model=", "verify="})
 }
 
@@ -116,8 +117,8 @@ func (r Reader) set(opts *anvil.Options, key, value string) *anvil.Problem {
 	}
 	if key == "base" {
 		value = strings.TrimPrefix(value, "refs/heads/")
-		if err := r.ValidRef(value); err != nil {
-			return anvil.Problemf(CodeRef, "Name a branch of the repository", "base %s is not a branch name: %v", policy.Shown(value), err)
+		if rule := policy.BrokenRule(value, r.ValidRef); rule != "" {
+			return anvil.Problemf(CodeRef, "Name a branch of the repository", "base %s cannot be used: %s", policy.Shown(value), rule)
 		}
 	}
 	*field = value

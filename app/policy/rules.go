@@ -53,8 +53,8 @@ func Parse(text []byte, commit string, validRef func(string) error) (anvil.Rules
 		return anvil.Rules{}, anvil.Problemf(CodeInvalid, next, "%s: %s: %s", at(commit), path, what)
 	}
 	if f.Base != "" {
-		if err := validRef(f.Base); err != nil {
-			return bad("base", fmt.Sprintf("%s is not a branch name: %v", strict.Quote(f.Base), err), "Name a branch, without refs/heads/")
+		if rule := BrokenRule(f.Base, validRef); rule != "" {
+			return bad("base", strict.Quote(f.Base)+" cannot be used: "+rule, "Name a branch, without refs/heads/")
 		}
 	}
 	if what := commands(f.Verify); what != "" {
@@ -98,6 +98,21 @@ func unreadable(err error, commit string) *anvil.Problem {
 		next = "Correct it on the default branch"
 	}
 	return anvil.Problemf(code, next, "%s, %s%s%s", at(commit), first.Where(), first.What, more)
+}
+
+// BrokenRule says which rule base breaks as the name of a branch, or "".
+func BrokenRule(base string, validRef func(string) error) string {
+	if strings.HasPrefix(base, "refs/") {
+		return "it names a ref that is no branch"
+	}
+	err := validRef(base)
+	if problem := anvil.AsProblem(err); problem != nil {
+		return problem.What
+	}
+	if err != nil {
+		return err.Error()
+	}
+	return ""
 }
 
 func at(commit string) string {

@@ -111,6 +111,11 @@ func New(ctx context.Context, db *sql.DB, hops []Hop, log *slog.Logger) (*Queue,
 	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
 		return nil, fmt.Errorf("migrate queue: %w", err)
 	}
+	// What was at work when the last server was killed is nobody's now: one server
+	// has the database to itself.
+	if _, err := db.ExecContext(ctx, `UPDATE river_job SET state = 'available' WHERE state = 'running'`); err != nil {
+		return nil, fmt.Errorf("take over jobs: %w", err)
+	}
 	heavyHops := map[string]bool{}
 	for _, h := range hops {
 		heavyHops[h.Name] = h.Heavy
@@ -166,13 +171,20 @@ func (q *Queue) EnqueueTx(ctx context.Context, tx *sql.Tx, jobs ...anvil.Job) er
 	return nil
 }
 
-// Enqueue adds jobs in a transaction of its own.
-func (q *Queue) Enqueue(ctx context.Context, jobs ...anvil.Job) error {
+// Wake adds jobs for rows whose next step is overdue, each unless one that was
+// woken before is still waiting.
+func (q *Queue) Wake(ctx context.Context, jobs ...anvil.Job) error {
 	if len(jobs) == 0 {
 		return nil
 	}
-	if _, err := q.client.InsertManyFast(ctx, params(jobs)); err != nil {
-		return fmt.Errorf("enqueue: %w", err)
+	all := params(jobs)
+	for i := range all {
+		all[i].InsertOpts.UniqueOpts = river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
+			rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable, rivertype.JobStateRunning, rivertype.JobStateScheduled,
+		}}
+	}
+	if _, err := q.client.InsertMany(ctx, all); err != nil {
+		return fmt.Errorf("wake: %w", err)
 	}
 	return nil
 }

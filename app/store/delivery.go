@@ -47,8 +47,9 @@ func (s *Store) Receive(ctx context.Context, d anvil.Delivery, next ...anvil.Job
 func (s *Store) Delivery(ctx context.Context, id anvil.DeliveryID) (anvil.Delivery, error) {
 	d := anvil.Delivery{ID: id}
 	var at int64
-	err := s.db.QueryRowContext(ctx, `SELECT event, body, received_at, decision, reason, task_id FROM deliveries WHERE id = $1`, id).
-		Scan(&d.Event, &d.Body, &at, &d.Decision, &d.Reason, &d.Task)
+	var reply string
+	err := s.db.QueryRowContext(ctx, `SELECT event, body, received_at, decision, reason, task_id, reply FROM deliveries WHERE id = $1`, id).
+		Scan(&d.Event, &d.Body, &at, &d.Decision, &d.Reason, &d.Task, &reply)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = anvil.ErrNotFound
 	}
@@ -56,25 +57,24 @@ func (s *Store) Delivery(ctx context.Context, id anvil.DeliveryID) (anvil.Delive
 		return d, fmt.Errorf("read delivery %s: %w", id, err)
 	}
 	d.ReceivedAt = fromMicros(at)
-	return d, nil
+	d.Reply, err = fromJSON[anvil.Reply](reply)
+	return d, err
 }
 
 // Decide records what became of a delivery. A delivery is decided once: a second
 // call changes nothing.
-func (s *Store) Decide(ctx context.Context, id anvil.DeliveryID, decision anvil.Decision, reason string, task anvil.TaskID, next ...anvil.Job) error {
-	err := s.write(ctx, next, func(tx *sql.Tx) error {
-		return s.decide(ctx, tx, id, decision, reason, task)
-	})
+func (s *Store) Decide(ctx context.Context, id anvil.DeliveryID, ruling anvil.Ruling, next ...anvil.Job) error {
+	err := s.write(ctx, next, func(tx *sql.Tx) error { return s.decide(ctx, tx, id, ruling) })
 	if err != nil {
 		return fmt.Errorf("decide delivery %s: %w", id, err)
 	}
 	return nil
 }
 
-func (s *Store) decide(ctx context.Context, tx *sql.Tx, id anvil.DeliveryID, decision anvil.Decision, reason string, task anvil.TaskID) error {
+func (s *Store) decide(ctx context.Context, tx *sql.Tx, id anvil.DeliveryID, r anvil.Ruling) error {
 	_, err := tx.ExecContext(ctx, `
-		UPDATE deliveries SET decision = $1, reason = $2, task_id = $3, decided_at = $4
-		WHERE id = $5 AND decision = 'pending'`, decision, reason, task, micros(s.now()), id)
+		UPDATE deliveries SET decision = $1, reason = $2, task_id = $3, reply = $4, decided_at = $5
+		WHERE id = $6 AND decision = 'pending'`, r.Decision, r.Reason, r.Task, toJSON(r.Reply), micros(s.now()), id)
 	return err
 }
 

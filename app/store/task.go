@@ -64,7 +64,7 @@ func (s *Store) OpenTask(ctx context.Context, o anvil.Opening) (anvil.Task, erro
 		if err := s.insertRun(ctx, tx, task.ID, 1); err != nil {
 			return err
 		}
-		return s.decide(ctx, tx, o.Command.Delivery, anvil.Accepted, "", task.ID)
+		return s.decide(ctx, tx, o.Command.Delivery, anvil.Ruling{Decision: anvil.Accepted, Task: task.ID})
 	})
 	if err != nil && !errors.Is(err, errOpen) {
 		return task, fmt.Errorf("open task for delivery %s: %w", o.Command.Delivery, err)

@@ -32,7 +32,10 @@ func (w *walk) document(n *yaml.Node, target any) {
 		n.Content[0] = &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Line: root.Line, Column: root.Column}
 		return
 	}
-	w.value(root, reflect.TypeOf(target).Elem(), "", 0)
+	w.form(root, "", 0)
+	if len(w.errs) == 0 {
+		w.value(root, reflect.TypeOf(target).Elem(), "")
+	}
 }
 
 func (w *walk) wrong(n *yaml.Node, path, what, next string) *Error {
@@ -47,8 +50,9 @@ func (w *walk) syntax(n *yaml.Node, path, what, next string) {
 	w.wrong(n, path, what, next).Syntax = true
 }
 
-// value checks n against type t, or says why it cannot be one.
-func (w *walk) value(n *yaml.Node, t reflect.Type, path string, depth int) {
+// form checks what holds for all of the text, known keys or not: these are faults
+// of its form, and while there are any, nothing else is worth saying.
+func (w *walk) form(n *yaml.Node, path string, depth int) {
 	switch {
 	case depth > maxDepth:
 		w.syntax(n, path, "nested too deeply", "Write plain settings")
@@ -58,11 +62,35 @@ func (w *walk) value(n *yaml.Node, t reflect.Type, path string, depth int) {
 		return
 	case n.Anchor != "":
 		w.syntax(n, path, "an anchor is used", "Remove it; anchors and aliases are not read")
-		return
 	case n.Style&yaml.TaggedStyle != 0:
 		w.syntax(n, path, "a tag is used", "Remove it; write the plain value")
-		return
-	case n.Kind == yaml.ScalarNode && n.Tag == "!!null":
+	}
+	switch n.Kind {
+	case yaml.SequenceNode:
+		for i, item := range n.Content {
+			w.form(item, path+"["+strconv.Itoa(i)+"]", depth+1)
+		}
+	case yaml.MappingNode:
+		first := map[string]int{}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			key := n.Content[i]
+			switch {
+			case key.Kind != yaml.ScalarNode || key.Anchor != "" || key.Style&yaml.TaggedStyle != 0 || key.Tag == "!!merge":
+				w.syntax(key, path, "a key is not plain text", "Write key: value")
+				continue
+			case first[key.Value] > 0:
+				w.syntax(key, path, fmt.Sprintf("key %s is given twice, first on line %d", Quote(key.Value), first[key.Value]), "Keep one of the two")
+			default:
+				first[key.Value] = key.Line
+			}
+			w.form(n.Content[i+1], join(path, key.Value), depth+1)
+		}
+	}
+}
+
+// value checks n against type t, or says why it cannot be one.
+func (w *walk) value(n *yaml.Node, t reflect.Type, path string) {
+	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
 		w.wrong(n, path, "has no value", "Give it one, or remove the key to use the default")
 		return
 	}
@@ -75,25 +103,25 @@ func (w *walk) value(n *yaml.Node, t reflect.Type, path string, depth int) {
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
-		w.value(n, t.Elem(), path, depth)
+		w.value(n, t.Elem(), path)
 	case reflect.Struct:
-		w.mapping(n, t, path, depth)
+		w.mapping(n, t, path)
 	case reflect.Map:
-		w.entries(n, t, path, depth)
+		w.entries(n, t, path)
 	case reflect.Slice:
 		if n.Kind != yaml.SequenceNode {
 			w.wrong(n, path, "is "+found(n)+", where a list is needed", "Write it as [a, b] or with a dash before each")
 			return
 		}
 		for i, item := range n.Content {
-			w.value(item, t.Elem(), path+"["+strconv.Itoa(i)+"]", depth+1)
+			w.value(item, t.Elem(), path+"["+strconv.Itoa(i)+"]")
 		}
 	default:
 		w.scalar(n, t, path)
 	}
 }
 
-func (w *walk) mapping(n *yaml.Node, t reflect.Type, path string, depth int) {
+func (w *walk) mapping(n *yaml.Node, t reflect.Type, path string) {
 	if !w.keys(n, path) {
 		return
 	}
@@ -106,48 +134,32 @@ func (w *walk) mapping(n *yaml.Node, t reflect.Type, path string, depth int) {
 			w.wrong(key, path, "unknown key "+Quote(key.Value), didYouMean(key.Value, names))
 			continue
 		}
-		w.value(value, field, at, depth+1)
+		w.value(value, field, at)
 	}
 }
 
-func (w *walk) entries(n *yaml.Node, t reflect.Type, path string, depth int) {
+func (w *walk) entries(n *yaml.Node, t reflect.Type, path string) {
 	if !w.keys(n, path) {
 		return
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		w.value(n.Content[i+1], t.Elem(), join(path, n.Content[i].Value), depth+1)
+		w.value(n.Content[i+1], t.Elem(), join(path, n.Content[i].Value))
 	}
 }
 
-// keys checks that n is a mapping of plain keys, each once.
+// keys checks that n is a mapping.
 func (w *walk) keys(n *yaml.Node, path string) bool {
 	if n.Kind != yaml.MappingNode {
-		w.wrong(n, path, "is "+found(n)+", where settings of the form key: value are needed", "")
+		w.wrong(n, path, "is "+found(n)+", where settings of the form key: value are needed", "Write key: value")
 		return false
 	}
-	ok := true
-	first := map[string]int{}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		key := n.Content[i]
-		switch {
-		case key.Kind != yaml.ScalarNode || key.Anchor != "" || key.Style&yaml.TaggedStyle != 0 || key.Tag == "!!merge":
-			w.syntax(key, path, "a key is not plain text", "Write key: value")
-			ok = false
-			continue
-		case first[key.Value] > 0:
-			w.syntax(key, path, fmt.Sprintf("key %s is given twice, first on line %d", Quote(key.Value), first[key.Value]), "Keep one of the two")
-			ok = false
-			continue
-		}
-		first[key.Value] = key.Line
-	}
-	return ok
+	return true
 }
 
 func (w *walk) lines(n *yaml.Node, path string) {
 	if n.Kind == yaml.SequenceNode {
 		for i, item := range n.Content {
-			w.value(item, reflect.TypeFor[string](), path+"["+strconv.Itoa(i)+"]", 1)
+			w.value(item, reflect.TypeFor[string](), path+"["+strconv.Itoa(i)+"]")
 		}
 		return
 	}
@@ -175,7 +187,7 @@ func (w *walk) scalar(n *yaml.Node, t reflect.Type, path string) {
 			need, next = "a whole number", "Write digits only"
 		}
 	default:
-		need = "nothing that can be written in YAML" // a field of a kind this package does not know
+		need = "something that cannot be written in YAML" // a field of a kind this package does not know
 	}
 	if need != "" {
 		w.wrong(n, path, "is "+found(n)+", where "+need+" is needed", next)

@@ -51,7 +51,10 @@ func fail(status int, message string, errs ...obj) answer {
 
 // invalid is the 422 of a field that is not as it should be.
 func invalid(resource, field, code, message string) answer {
-	e := obj{"resource": resource, "field": field, "code": code}
+	e := obj{"resource": resource, "code": code}
+	if field != "" {
+		e["field"] = field
+	}
 	if message != "" {
 		e["message"] = message
 	}

@@ -27,6 +27,7 @@ CREATE TABLE deliveries (
     decision    TEXT   NOT NULL CHECK (decision IN ('pending', 'accepted', 'ignored', 'refused')),
     reason      TEXT   NOT NULL DEFAULT '',
     task_id     TEXT   NOT NULL DEFAULT '',
+    reply       TEXT   NOT NULL DEFAULT '', -- JSON anvil.Reply, if there is one to give
     decided_at  BIGINT NOT NULL DEFAULT 0,
     CHECK ((decision = 'pending') = (decided_at = 0))
 );
@@ -103,7 +104,7 @@ CREATE TABLE runs (
         'dispatched>working', 'dispatched>stopping', 'dispatched>failed', 'dispatched>lost',
         'working>inspecting', 'working>unchanged', 'working>failed', 'working>cancelled', 'working>stopping', 'working>lost',
         'stopping>cancelled',
-        'inspecting>delivering', 'inspecting>held', 'inspecting>failed', 'inspecting>cancelled',
+        'inspecting>delivering', 'inspecting>held', 'inspecting>unchanged', 'inspecting>failed', 'inspecting>cancelled',
         'held>inspecting', 'held>failed', 'held>cancelled',
         'delivering>succeeded', 'delivering>failed'
     ))
@@ -138,7 +139,7 @@ CREATE TABLE artifacts (
 -- completed with GitHub's own id of it.
 CREATE TABLE effects (
     key         TEXT PRIMARY KEY,
-    task_id     TEXT   NOT NULL REFERENCES tasks (id),
+    task_id     TEXT   NOT NULL, -- empty for a reply that belongs to no task
     state       TEXT   NOT NULL CHECK (state IN ('intended', 'done')),
     external_id TEXT   NOT NULL DEFAULT '',
     url         TEXT   NOT NULL DEFAULT '',

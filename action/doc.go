@@ -1,0 +1,60 @@
+// Package action holds everything that runs in the job: what anvil-runner does
+// between its start by action.yml and its exit. This is its tour.
+//
+// # The life of a run
+//
+//  1. Claim ([runner]). The job asks GitHub for an identity token with the
+//     server's address as audience, and shows it together with the task reference
+//     and the nonce from its inputs. The first valid claim gets the assignment and
+//     a lease; any other job that was started for the same run ends here, neutrally,
+//     since it has nothing to do. Every secret is made known to the log's masks
+//     before it is used.
+//  2. Renew. From now on, in the background, the lease is renewed. The answer may
+//     say stop; a refusal says that the run went on without us. Either ends the
+//     work at once. Events go to the server in order while all this happens, so
+//     that people can watch.
+//  3. Prepare ([workspace]). The exact base commit is fetched with a read token that
+//     only that one git process sees, and becomes a tree and a repository that
+//     belong to the agent.
+//  4. Work ([agent], [confine]). The agent runs, untrusted, with a scrubbed environment
+//     and a home of its own. What it prints is cleaned, redacted ([redact]) and
+//     printed where it can't command the runner ([joblog]). When it has ended, so
+//     has everything that it started.
+//  5. Collect ([workspace]). The tree, and nothing else that the agent left, becomes
+//     one commit on the base commit, in a repository that the agent never saw,
+//     and a bundle. The bundle is uploaded before anything else runs: what is
+//     published is what the agent left, whatever the checks do to the machine.
+//  6. Verify ([verify]). The project's checks run in a fresh checkout of that
+//     commit, as untrusted as the agent.
+//  7. Report. The verification record and the log are uploaded; finish hands the run
+//     back, and the lease is over. What happens to the bundle is decided by the server.
+//
+// A stop by a person, or by GitHub (SIGINT, then SIGTERM 7.5 seconds later, then
+// SIGKILL after 2.5 more), leaves out what there is no time for: the agent is ended,
+// what there is gets uploaded, and the run is finished as cancelled within seven
+// seconds.
+//
+// The job's exit code says whether the run was handed back, not how it went:
+// whether a change was proposed is the server's to tell, on the issue. So 0 also
+// stands for a run that failed and said so, and for a job that found its run
+// taken; 1 means that the server could not be told.
+//
+// # What is not trusted
+//
+// The instruction and the issue are data from people; the repository is data from
+// people; the agent is untrusted from its first instruction, and so is every command
+// that runs its code. The runner itself is trusted with a lease token and a read token
+// for one repository, and holds nothing that could write to GitHub: it links
+// nothing of the server but the contract between the two.
+package action
+
+// The packages of the tour.
+import (
+	_ "github.com/seed-bc0cc349/anvil/action/agent"
+	_ "github.com/seed-bc0cc349/anvil/action/confine"
+	_ "github.com/seed-bc0cc349/anvil/action/joblog"
+	_ "github.com/seed-bc0cc349/anvil/action/redact"
+	_ "github.com/seed-bc0cc349/anvil/action/runner"
+	_ "github.com/seed-bc0cc349/anvil/action/verify"
+	_ "github.com/seed-bc0cc349/anvil/action/workspace"
+)

@@ -1,0 +1,240 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"crypto/rand"
+
+	"github.com/seed-bc0cc349/anvil/action/agent"
+	"github.com/seed-bc0cc349/anvil/action/confine"
+	"github.com/seed-bc0cc349/anvil/action/verify"
+	"github.com/seed-bc0cc349/anvil/action/workspace"
+	"github.com/seed-bc0cc349/anvil/app/runapi"
+)
+
+// Codes of what can go wrong in the job. Those of engines are in package agent.
+const (
+	codeFetch     = "FETCH_FAILED"  // the base commit could not be had
+	codeWorkspace = "WORKSPACE"     // the tree could not be prepared or read
+	codeTooBig    = "DIFF_TOO_BIG"  // the bundle is over the limit
+	codeUpload    = "UPLOAD_FAILED" // the server did not take the bundle
+	codeCancelled = "RUN_CANCELLED" // told to stop
+)
+
+// grace is the time between asking an untrusted program to end and killing it.
+// What a signal leaves for the whole report is not much more.
+const grace = 2 * time.Second
+
+// errWorkLimit is the cause of the end of an engine that took too long.
+var errWorkLimit = errors.New("the engine's time is up")
+
+// perform does the work of the run, and returns what to hand back.
+func (j *job) perform(work, life context.Context) runapi.FinishRequest {
+	j.enter(phasePrepare, "Prepare the workspace")
+	w, err := j.prepare(work)
+	if w != nil {
+		defer func() { _ = w.Remove() }()
+	}
+	if err != nil {
+		return j.failed(work, agent.Answer{}, err)
+	}
+
+	j.enter(phaseWork, "Work: "+j.assignment.Engine.Name)
+	answer, workErr := j.engage(work, w)
+	result, err := j.collect(work, life, w)
+	if workErr == nil {
+		workErr = err
+	}
+	if workErr != nil {
+		f := j.failed(work, answer, workErr)
+		j.attach(&f, result)
+		return f
+	}
+	f := j.handOver(answer, runapi.Unchanged)
+	if result == nil {
+		f.Verification = verify.Unverified("", "nothing was changed").Summary()
+		return f
+	}
+	f.Result = runapi.Proposed
+	j.attach(&f, result)
+
+	j.enter(phaseVerify, "Verify")
+	record, err := j.verify(work, w, result)
+	if err != nil {
+		f := j.failed(work, answer, err)
+		j.attach(&f, result)
+		return f
+	}
+	f.Verification = record.Summary()
+	return f
+}
+
+// prepare makes the workspace in the job's temporary directory, which GitHub
+// empties with each job.
+func (j *job) prepare(ctx context.Context) (*workspace.Workspace, error) {
+	temp := j.Getenv("RUNNER_TEMP")
+	if temp == "" {
+		temp = os.TempDir()
+	}
+	a := j.assignment
+	start := time.Now()
+	w, err := workspace.Prepare(ctx, filepath.Join(temp, "anvil-"+strings.ToLower(rand.Text()[:12])), j.Environ, workspace.Source{
+		URL: a.Repository.CloneURL, Commit: a.BaseCommit, Token: a.ReadToken,
+	})
+	if err != nil {
+		return w, &runapi.Error{
+			Code: codeFetch, What: fmt.Sprintf("The base commit %s could not be checked out: %v.", short(a.BaseCommit), err),
+			Next: "If it was removed meanwhile, say /anvil retry; else check that the runner reaches the repository's host.",
+		}
+	}
+	j.log.Say("Checked out %s in %d ms.", short(a.BaseCommit), time.Since(start).Milliseconds())
+	return w, nil
+}
+
+// confinement is what untrusted programs run in.
+func (j *job) confinement() confine.Confinement { return confine.Plain{Supervisor: j.Supervisor} }
+
+// surroundings makes a home and a temporary directory for the named purpose, and
+// the environment that goes with them.
+func (j *job) surroundings(w *workspace.Workspace, purpose string, pass []string) (home string, env []string, err error) {
+	home, err = w.Scratch(purpose + "-home")
+	if err != nil {
+		return "", nil, err
+	}
+	tmp, err := w.Scratch(purpose + "-tmp")
+	if err != nil {
+		return "", nil, err
+	}
+	env, refused := confine.Environment(j.Environ, home, tmp, pass)
+	for _, name := range refused {
+		j.log.Warn("%s belongs to the job and is not passed on, though the configuration asks for it.", name)
+	}
+	return home, env, nil
+}
+
+// collect makes a commit and a bundle of the agent's tree and uploads the bundle,
+// even if the work was ended early: then what there is may be of use later. It
+// returns nil if nothing was changed.
+func (j *job) collect(work, life context.Context, w *workspace.Workspace) (*workspace.Result, error) {
+	halted := haltOf(work)
+	switch {
+	case halted != nil && halted.lost:
+		return nil, halted
+	case halted != nil && halted.hurry:
+		var cancel context.CancelFunc
+		life, cancel = context.WithTimeout(life, 2*time.Second)
+		defer cancel()
+	}
+	r, err := w.Collect(life, "Result of run "+j.assignment.Run)
+	if err != nil {
+		return nil, &runapi.Error{
+			Code: codeWorkspace, What: fmt.Sprintf("The agent's tree could not be made into a commit: %v.", err),
+			Next: "Look at the run's log, then say /anvil retry.",
+		}
+	}
+	if r == nil {
+		return nil, nil
+	}
+	for _, name := range r.Removed {
+		j.journal.quote(runapi.KindWarning, j.fit("Left out of the result: "+name, maxText), nil)
+	}
+	if limit := j.limits().bundle; r.Size > limit {
+		return nil, &runapi.Error{
+			Code: codeTooBig, What: fmt.Sprintf("The change is %d bytes packed; the limit is %d.", r.Size, limit),
+			Next: "Ask for less at once, or raise the limit in the server's configuration.",
+		}
+	}
+	f, err := os.Open(r.Bundle)
+	if err == nil {
+		defer f.Close()
+		var stored runapi.ArtifactAnswer
+		if stored, err = j.holder.Upload(life, runapi.ArtifactBundle, f, r.Size); err == nil {
+			j.uploaded = stored.Digest
+			j.log.Say("Collected %s as %s, %d bytes packed.", plural(len(r.Files), "changed file"), short(r.Commit), r.Size)
+			return r, nil
+		}
+	}
+	if h := lostBy(err); h != nil {
+		return nil, h
+	}
+	return nil, &runapi.Error{Code: codeUpload, What: fmt.Sprintf("The change could not be uploaded: %v.", err), Next: "Say /anvil retry."}
+}
+
+// verify runs the project's checks on a fresh checkout of the result.
+func (j *job) verify(work context.Context, w *workspace.Workspace, r *workspace.Result) (verify.Record, error) {
+	dir, err := w.Checkout(work, r, "verify")
+	if err != nil {
+		return verify.Record{}, &runapi.Error{Code: codeWorkspace, What: fmt.Sprintf("The result could not be checked out: %v.", err)}
+	}
+	plan := verify.Plan{Commands: j.assignment.Verify, Source: j.assignment.VerifySource}
+	if len(plan.Commands) == 0 {
+		plan = verify.Detect(dir)
+	}
+	_, env, err := j.surroundings(w, "verify", nil)
+	if err != nil {
+		return verify.Record{}, &runapi.Error{Code: codeWorkspace, What: fmt.Sprintf("The checks could not be prepared: %v.", err)}
+	}
+	record, err := verify.Run(work, plan, verify.Bench{
+		Confine: j.confinement(), Dir: dir, Env: env, Limit: j.limits().verify, Grace: grace,
+		Begin: func(command string) { j.log.Quote("$ " + command) },
+		Line:  j.log.Quote,
+		Clean: j.safe,
+		Done: func(c runapi.Check) {
+			j.log.Quote(fmt.Sprintf("%s: %s, exit code %d, %d ms", c.Name, c.Status, c.ExitCode, c.DurationMS))
+			j.journal.add(runapi.KindCheck, j.fit(c.Name+": "+c.Status, maxText), mustJSON(c))
+		},
+	})
+	if err != nil {
+		return record, err
+	}
+	j.log.Say("Verification: %s. %s", record.Status, strings.TrimSpace(record.Reason+" ("+record.Source+")"))
+	j.record = &record
+	return record, nil
+}
+
+// attach names the result in what is handed back.
+func (j *job) attach(f *runapi.FinishRequest, r *workspace.Result) {
+	if r == nil {
+		return
+	}
+	f.Head, f.Bundle = r.Commit, j.uploaded
+	j.changed = r.Files
+}
+
+// handOver is the beginning of what is handed back.
+func (j *job) handOver(a agent.Answer, result runapi.Result) runapi.FinishRequest {
+	return runapi.FinishRequest{
+		Result: result,
+		Answer: j.fit(a.Text, maxAnswer),
+		Engine: runapi.EngineInfo{Version: j.fit(a.Version, 200), Resume: j.fit(a.Resume, 200)},
+	}
+}
+
+// failed is what is handed back when err ended the run early: by a stop it is
+// cancelled, else it failed.
+func (j *job) failed(work context.Context, a agent.Answer, err error) runapi.FinishRequest {
+	var e *runapi.Error
+	f := j.handOver(a, runapi.Failed)
+	if h := haltOf(work); h != nil {
+		f.Result = runapi.Cancelled
+		e = &runapi.Error{Code: codeCancelled, What: "The run was cancelled: " + h.why + ".", Next: "Say /anvil retry to start again."}
+	} else if !errors.As(err, &e) {
+		e = &runapi.Error{Code: codeWorkspace, What: err.Error()}
+	}
+	f.Problem = &runapi.Error{Code: e.Code, What: j.fit(e.What, maxText), Next: e.Next}
+	f.Verification = verify.Unverified("", "the run ended before it").Summary()
+	if f.Result == runapi.Failed {
+		j.log.Fail("%s", f.Problem.Error())
+		j.journal.add(runapi.KindError, f.Problem.Error(), nil)
+	} else {
+		j.log.Say("%s", f.Problem.What)
+		j.journal.add(runapi.KindNote, f.Problem.What, nil)
+	}
+	return f
+}

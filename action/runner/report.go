@@ -1,0 +1,69 @@
+package runner
+
+import (
+	"bytes"
+	"context"
+	"time"
+
+	"github.com/seed-bc0cc349/anvil/app/runapi"
+)
+
+// finishReserve is what the last call gets of the time that a signal leaves.
+const finishReserve = 1500 * time.Millisecond
+
+// report uploads the records and hands the run back.
+func (j *job) report(work, life context.Context) int {
+	if h := haltOf(life); h != nil && h.lost {
+		j.log.EndGroup()
+		j.log.Say("This job stopped: %s.", h.why)
+		return HandedBack
+	}
+	j.enter(phaseReport, "Report")
+	uploads, cancel := j.uploadTime(life, work)
+	defer cancel()
+	if j.record != nil {
+		j.upload(uploads, runapi.ArtifactVerification, mustJSON(j.record))
+	}
+	if j.raw != nil {
+		j.upload(uploads, runapi.ArtifactStream, j.raw.Bytes())
+	}
+	j.log.Say("Result: %s.", j.finish.Result)
+	j.upload(uploads, runapi.ArtifactLog, j.log.Copy())
+	j.journal.flush(uploads)
+
+	answer, err := j.holder.Finish(life, j.finish)
+	j.log.EndGroup()
+	switch {
+	case err == nil:
+		j.state = answer.State
+		j.log.Say("Handed back to Anvil: %s. The server goes on from here.", answer.State)
+		return HandedBack
+	case lostBy(err) != nil:
+		j.log.Say("The run went on without this job: %v", err)
+		return HandedBack
+	}
+	j.log.Fail("The run could not be handed back: %v", err)
+	return NotHanded
+}
+
+// uploadTime is life, less what the last call needs if a signal ends it soon. A
+// person who asked for a stop should not wait long for a log either.
+func (j *job) uploadTime(life, work context.Context) (context.Context, context.CancelFunc) {
+	switch h := haltOf(work); {
+	case h == nil:
+		return context.WithCancel(life)
+	case h.hurry:
+		return context.WithDeadline(life, h.at.Add(reportTime-finishReserve))
+	}
+	return context.WithTimeout(life, 30*time.Second)
+}
+
+// upload stores an artifact that the run can do without.
+func (j *job) upload(ctx context.Context, name string, b []byte) {
+	if len(b) == 0 {
+		return
+	}
+	if _, err := j.holder.Upload(ctx, name, bytes.NewReader(b), int64(len(b))); err != nil {
+		j.log.Warn("The %s could not be uploaded: %v", name, err)
+	}
+}

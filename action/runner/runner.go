@@ -1,0 +1,184 @@
+// Package runner leads one run through its life: claim, prepare, work, verify,
+// report. The order of events and its reasons are told in package action.
+//
+// A [Config] is the job's environment and its edges; [Run] does everything and
+// returns the exit code. Inside, a job holds what belongs to this job, and a
+// journal numbers the run's events and sends them in order.
+//
+// Two contexts carry the run. The work context ends when the work should: by a
+// stop, a signal or a lost lease, and its cause says which. The life context ends
+// when nobody is to be told anything any more: with a lost lease at once, and a
+// few seconds after a signal. Between the two ends lies the report.
+package runner
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/seed-bc0cc349/anvil/action/joblog"
+	"github.com/seed-bc0cc349/anvil/action/redact"
+	"github.com/seed-bc0cc349/anvil/action/verify"
+	"github.com/seed-bc0cc349/anvil/action/workspace"
+	"github.com/seed-bc0cc349/anvil/app/runapi"
+)
+
+// Config is what a job gives its runner.
+type Config struct {
+	// Environ is the job's environment. The inputs are ANVIL_SERVER, ANVIL_TASK
+	// and ANVIL_NONCE in it.
+	Environ []string
+	Out     io.Writer // the job's log
+	// Signals delivers the requests of the system to end.
+	Signals <-chan os.Signal
+	// Supervisor is the command that stands between the runner and untrusted
+	// programs; see confine.Plain.
+	Supervisor []string
+	Version    string // of anvil-runner
+	// Second is how long a second of the server's renewal interval lasts.
+	// Zero means a second; tests are in a hurry.
+	Second time.Duration
+}
+
+// Getenv reads the job's environment.
+func (c Config) Getenv(name string) string {
+	for i := len(c.Environ) - 1; i >= 0; i-- {
+		if v, ok := strings.CutPrefix(c.Environ[i], name+"="); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+// Exit codes of [Run].
+const (
+	HandedBack = 0 // or nothing to do
+	NotHanded  = 1
+)
+
+// Run leads one run through its life and returns the exit code.
+func Run(ctx context.Context, c Config) int {
+	if c.Second == 0 {
+		c.Second = time.Second
+	}
+	secrets := &redact.Set{}
+	j := &job{
+		Config:  c,
+		secrets: secrets,
+		log:     joblog.New(c.Out, c.Getenv, secrets, time.Now),
+		started: time.Now(),
+	}
+	files := guardStepFiles(c.Getenv)
+	code := j.run(ctx)
+	for _, name := range files.restore() {
+		j.log.Warn("%s was written to during the run; that was undone.", name)
+	}
+	j.writeStep()
+	return code
+}
+
+// job is one job at work.
+type job struct {
+	Config
+	secrets *redact.Set
+	log     *joblog.Log
+	started time.Time
+
+	client     *runapi.Client
+	holder     *runapi.Holder
+	assignment runapi.Assignment
+	journal    *journal
+	phases     phases
+
+	raw      *joblog.Clipped // the engine's own output; nil until it starts
+	uploaded string          // digest of the bundle, as the server stored it
+	changed  []workspace.Change
+	record   *verify.Record // nil unless verification took place
+	finish   runapi.FinishRequest
+	state    string // what the server made of it
+}
+
+func (j *job) run(ctx context.Context) int {
+	// A signal before the claim: there is nothing to hand back.
+	life, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	work, stop := context.WithCancelCause(life)
+	defer stop(nil)
+	watching := make(chan struct{})
+	defer close(watching)
+	go j.watchSignals(watching, stop, end)
+
+	if err := j.claim(work); err != nil {
+		return j.turnedAway(work, err)
+	}
+
+	background, endBackground := context.WithCancel(life)
+	defer endBackground()
+	j.journal = newJournal(j.holder, j.limits().events, func(err error) {
+		j.log.Warn("The server takes no more events: %v", err)
+		j.onRefusal(err, stop, end)
+	})
+	go j.journal.send(background)
+	go j.renew(background, stop, end)
+
+	j.finish = j.perform(work, life)
+	return j.report(work, life)
+}
+
+// claim proves who this job is and gets its assignment.
+func (j *job) claim(ctx context.Context) error {
+	in, err := inputs(j.Getenv)
+	if err != nil {
+		return err
+	}
+	j.log.Secret(in.nonce)
+	for _, name := range []string{"ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_RUNTIME_TOKEN", "GITHUB_TOKEN"} {
+		j.log.Secret(j.Getenv(name))
+	}
+	if j.client, err = runapi.NewClient(in.server); err != nil {
+		return &runapi.Error{Code: codeInput, What: err.Error() + "."}
+	}
+	idToken, err := j.identity(ctx, runapi.Audience(in.server))
+	if err != nil {
+		return err
+	}
+	j.log.Secret(idToken)
+	a, err := j.client.Claim(ctx, idToken, runapi.ClaimRequest{
+		Run: in.task, Nonce: in.nonce,
+		Runner: runapi.RunnerInfo{
+			Name: j.Getenv("RUNNER_NAME"), OS: runtime.GOOS, Arch: runtime.GOARCH, Version: j.Version, Clock: time.Now(),
+		},
+	})
+	if err != nil {
+		return err
+	}
+	j.log.Secret(a.LeaseToken, a.ReadToken)
+	j.log.Limit(j.limitsOf(a).log)
+	j.assignment, j.holder = a, j.client.Holder(a)
+	j.log.Say("Anvil run %s: %s on %s at %s, engine %s.", a.Run, a.Repository.FullName, a.BaseRef, short(a.BaseCommit), a.Engine.Name)
+	return nil
+}
+
+// turnedAway tells why there is nothing to do, and whether that is a failure.
+func (j *job) turnedAway(ctx context.Context, err error) int {
+	var e *runapi.Error
+	if errors.As(err, &e) {
+		switch e.Code {
+		case runapi.CodeTaken, runapi.CodeAttempt, runapi.CodeStale, runapi.CodeLost:
+			j.log.Say("Nothing to do for this job: %s", e.Error())
+			return HandedBack
+		}
+	}
+	if h := haltOf(ctx); h != nil {
+		j.log.Say("Ended before the run was claimed: %s.", h.why)
+		return NotHanded
+	}
+	j.log.Fail("%v", err)
+	return NotHanded
+}
+
+func short(commit string) string { return commit[:min(len(commit), 12)] }

@@ -1,0 +1,288 @@
+package app
+
+import (
+	"context"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/seed-bc0cc349/anvil/app/anvil"
+	"github.com/seed-bc0cc349/anvil/app/blob"
+	"github.com/seed-bc0cc349/anvil/app/dispatch"
+	"github.com/seed-bc0cc349/anvil/app/git"
+	"github.com/seed-bc0cc349/anvil/app/github"
+	"github.com/seed-bc0cc349/anvil/app/hook"
+	"github.com/seed-bc0cc349/anvil/app/inspect"
+	"github.com/seed-bc0cc349/anvil/app/intake"
+	"github.com/seed-bc0cc349/anvil/app/lease"
+	"github.com/seed-bc0cc349/anvil/app/notify"
+	"github.com/seed-bc0cc349/anvil/app/policy"
+	"github.com/seed-bc0cc349/anvil/app/publish"
+	"github.com/seed-bc0cc349/anvil/app/queue"
+	"github.com/seed-bc0cc349/anvil/app/runapi"
+	"github.com/seed-bc0cc349/anvil/app/sanitize"
+	"github.com/seed-bc0cc349/anvil/app/schedule"
+	"github.com/seed-bc0cc349/anvil/app/store"
+	"github.com/seed-bc0cc349/anvil/config"
+)
+
+// PathHook is where GitHub delivers webhooks.
+const PathHook = "/api/github/hook"
+
+// App is one server.
+type App struct {
+	cfg    *config.Config
+	log    *slog.Logger
+	now    func() time.Time
+	unlock func()
+	store  *store.Store
+	blobs  *blob.Store
+	queue  *queue.Queue
+	reaper *lease.Reaper
+	server *http.Server
+}
+
+// New puts a server together from its configuration. It opens the database and
+// brings it up to date; it asks nobody anything yet.
+func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *App, err error) {
+	a := &App{cfg: cfg, log: log, now: time.Now}
+	defer func() {
+		if err != nil {
+			a.close()
+		}
+	}()
+	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+		return nil, anvil.Problemf("DB_OPEN", "Make the data directory, or set data_dir to one that can be written.", "the data directory cannot be made").Because(err)
+	}
+	if a.unlock, err = lock(cfg.DataDir); err != nil {
+		return nil, err
+	}
+	if a.store, err = store.Open(ctx, cfg.DataDir, a.now, log); err != nil {
+		return nil, err
+	}
+	a.store.Attempts = cfg.Limits.Attempts
+	if a.blobs, err = blob.Open(filepath.Join(cfg.DataDir, "blob")); err != nil {
+		return nil, err
+	}
+	if err := a.connect(ctx); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// connect is where the parts meet.
+func (a *App) connect(ctx context.Context) error {
+	cfg, log, now := a.cfg, a.log, a.now
+	key, err := cfg.PrivateKey()
+	if err != nil {
+		return err
+	}
+	secret, err := cfg.WebhookSecret()
+	if err != nil {
+		return err
+	}
+	hub, err := github.New(github.Config{
+		WebURL: cfg.GitHub.URL, APIURL: cfg.GitHub.APIURL, AppID: cfg.GitHub.AppID, PrivateKey: key, Clock: now, Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	verifier, err := github.NewVerifier(github.VerifierConfig{Issuer: cfg.GitHub.OIDCIssuer, Audience: cfg.PublicURL, Clock: now, Log: log})
+	if err != nil {
+		return err
+	}
+	program, err := git.Find(ctx)
+	if err != nil {
+		return err
+	}
+	markerKey, err := hkdf.Key(sha256.New, secret, nil, "anvil marker", 32)
+	if err != nil {
+		return err
+	}
+	self := &identity{ask: hub.Self}
+	offer := offerOf(cfg)
+	markers := publish.Markers{Key: markerKey}
+	words := publish.Words{
+		Comment: notify.Comment, PullRequest: notify.PullRequest, CheckRun: notify.CheckRun, CommitMessage: notify.CommitMessage,
+	}
+
+	decider := &intake.Decider{
+		Store: a.store, GitHub: hub, Status: notify.Status, Tell: notify.Tell, Now: now, Log: log,
+		Reader: func(ctx context.Context) (intake.Reader, error) {
+			who, err := self.get(ctx)
+			return intake.Reader{
+				Self:  intake.Self{AppID: who.AppID, BotID: who.Bot.ID},
+				Offer: offer, PromptBytes: cfg.Limits.PromptBytes, ValidRef: git.ValidateRef, Clean: sanitize.Prompt,
+			}, err
+		},
+	}
+	scheduler := &schedule.Scheduler{
+		Store:    a.store,
+		Capacity: schedule.Capacity{Total: cfg.Capacity.Total, PerRepository: cfg.Capacity.PerRepository},
+	}
+	actions := &dispatch.Actions{GitHub: hub, Workflow: cfg.Dispatch.Workflow, Central: cfg.Dispatch.Repository, Ref: cfg.Dispatch.Ref}
+	preparer := &dispatch.Preparer{GitHub: hub, Offer: offer, Kinds: kindsOf(cfg), ValidRef: git.ValidateRef}
+	dispatcher := &dispatch.Dispatcher{
+		Store: a.store, Provider: actions, Prepare: preparer, Server: cfg.PublicURL, Now: now, Log: log,
+		StartWithin: cfg.Limits.StartWithin, Settle: 20 * time.Second, Times: 3,
+	}
+	leases := &lease.Server{
+		Store: a.store, Verifier: verifier, GitHub: hub, Blobs: a.blobs, Engines: enginesOf(cfg), Now: now, Log: log,
+		Place: lease.Workplace{
+			Home: actions.Home, Workflow: cfg.Dispatch.Workflow, Ref: cfg.Dispatch.Ref, RunnerEnvironments: cfg.Dispatch.RunnerEnvironments,
+		},
+		Terms: lease.Terms{
+			Lease: cfg.Limits.Lease, RenewEvery: cfg.Limits.RenewEvery, Work: cfg.Limits.Work, Verify: cfg.Limits.Verify,
+			BundleBytes: cfg.Limits.BundleBytes, LogBytes: cfg.Limits.LogBytes,
+		},
+	}
+	a.reaper = &lease.Reaper{Store: a.store, Now: now, Log: log, StartWithin: cfg.Limits.StartWithin, HoldFor: cfg.Limits.HoldFor}
+	inspection, err := inspect.NewHop(inspect.Hop{
+		Store: a.store, GitHub: hub, Blobs: a.blobs, Rules: preparer.Rules, Now: now, Log: log, HoldFor: cfg.Limits.HoldFor,
+	}, program, filepath.Join(cfg.DataDir, "quarantine"), inspect.Limits{
+		Files: cfg.Limits.Files, FileBytes: cfg.Limits.FileBytes, DiffBytes: cfg.Limits.DiffBytes, BundleBytes: cfg.Limits.BundleBytes,
+	}, []string{string(secret)})
+	if err != nil {
+		return err
+	}
+	announcer := &publish.Announcer{
+		Store: a.store, Talk: hub, Checks: hub, Words: words, Markers: markers, Server: cfg.PublicURL, Now: now, Log: log,
+	}
+	deliverer := &publish.Deliverer{
+		Store: a.store, GitHub: hub, Pulls: hub, Checks: hub, Words: words, Markers: markers,
+		Quarantine: inspection.Open, Done: inspection.Clear, Server: cfg.PublicURL, Now: now, Log: log,
+		Bot: func(ctx context.Context) (anvil.Actor, error) {
+			who, err := self.get(ctx)
+			return who.Bot, err
+		},
+	}
+
+	if a.queue, err = queue.New(ctx, a.store.DB(), []queue.Hop{
+		{Name: anvil.HopDecide, Handle: decider.Decide},
+		{Name: anvil.HopAnnounce, Handle: announcer.Announce},
+		{Name: anvil.HopReply, Handle: announcer.Reply},
+		{Name: anvil.HopSchedule, Handle: scheduler.Schedule},
+		{Name: anvil.HopDispatch, Handle: dispatcher.Dispatch},
+		{Name: anvil.HopStop, Handle: dispatcher.Stop},
+		{Name: anvil.HopInspect, Handle: inspection.Inspect, Heavy: true, Limit: 10 * time.Minute},
+		{Name: anvil.HopDeliver, Handle: deliverer.Deliver, Heavy: true, Limit: 5 * time.Minute},
+	}, log); err != nil {
+		return err
+	}
+	a.store.Queue = a.queue
+
+	door, err := hook.New(secret, a.store, now, log)
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle(PathHook, door)
+	leases.Register(mux)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if err := a.store.Ping(r.Context()); err != nil {
+			http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ready")
+	})
+	a.server = &http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       2 * time.Minute, // a bundle over a slow line
+		WriteTimeout:      2 * time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	return nil
+}
+
+// Run serves on listener until ctx ends, then drains: requests get ten seconds,
+// jobs too. What is cut off is done again after the next start.
+func (a *App) Run(ctx context.Context, listener net.Listener) error {
+	defer a.close()
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	if err := a.queue.Start(work); err != nil {
+		return err
+	}
+	var background sync.WaitGroup
+	watching, stopWatching := context.WithCancel(work)
+	background.Go(func() { a.watch(watching) })
+
+	served := make(chan error, 1)
+	go func() { served <- a.server.Serve(listener) }()
+	a.log.Info("serving", "address", listener.Addr().String(), "public_url", a.cfg.PublicURL)
+
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-served:
+	}
+	a.log.Info("draining")
+	drain, cancelDrain := context.WithTimeout(work, 10*time.Second)
+	defer cancelDrain()
+	if shutErr := a.server.Shutdown(drain); shutErr != nil {
+		a.server.Close()
+	}
+	stopWatching()
+	background.Wait()
+	if stopErr := a.queue.Stop(drain); stopErr != nil {
+		err = errors.Join(err, stopErr)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		err = nil
+	}
+	return err
+}
+
+// close gives back what New took. It may be called twice.
+func (a *App) close() {
+	if a.store != nil {
+		a.store.Close()
+		a.store = nil
+	}
+	if a.blobs != nil {
+		a.blobs.Close()
+		a.blobs = nil
+	}
+	if a.unlock != nil {
+		a.unlock()
+		a.unlock = nil
+	}
+}
+
+// offerOf says what tasks may choose from.
+func offerOf(cfg *config.Config) policy.Offer {
+	offer := policy.Offer{Default: cfg.DefaultEngine, Models: map[string][]string{}}
+	for name, e := range cfg.Engines {
+		offer.Models[name] = e.Models
+	}
+	return offer
+}
+
+func kindsOf(cfg *config.Config) map[string]string {
+	kinds := map[string]string{}
+	for name, e := range cfg.Engines {
+		kinds[name] = e.Kind
+	}
+	return kinds
+}
+
+// enginesOf says how a runner starts each engine.
+func enginesOf(cfg *config.Config) map[string]runapi.Engine {
+	engines := map[string]runapi.Engine{}
+	for name, e := range cfg.Engines {
+		engines[name] = runapi.Engine{Name: name, Kind: e.Kind, Command: e.Command, PassEnv: e.PassEnv}
+	}
+	return engines
+}

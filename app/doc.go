@@ -1,0 +1,68 @@
+// Package app is the Anvil server: a comment comes in, a reviewed pull request
+// goes out, and the agent that writes the code never holds a secret.
+//
+// # The life of a task
+//
+// Each hop reads one row, commits one transaction, and in it enqueues the next
+// hop. Every hop can be run twice; a crash between any two instructions loses
+// nothing and doubles nothing.
+//
+// Receive (package hook). GitHub calls the webhook. The call is verified, stored
+// as a Delivery together with the job that will decide it, in one transaction, and
+// then answered. Nobody is asked anything on this path.
+//
+// Decide (intake, policy). The stored payload is read by a pure function: is
+// there a command in it, and whose? Then GitHub is asked what that person may
+// do. What is ignored is kept with its reason; what is refused is answered.
+//
+// Open (intake). A Command becomes a Task in the thread's Session with a queued
+// Run.
+//
+// Announce (publish, words by notify). A reaction, then one comment that is
+// edited in place at every later hop.
+//
+// Schedule (schedule). A queued Run gets a slot when there is one and it is its
+// turn.
+//
+// Dispatch (dispatch). Base commit and rules are settled, intent and nonce are
+// committed, and the workflow is started, once. An answer that got lost leaves
+// the run uncertain, and it is looked for before anything is asked again.
+//
+// Claim (lease). The job's OIDC token and nonce become a Lease. The first valid
+// claim wins.
+//
+// Work and Verify happen on the runner: package action tells that part. Its
+// events, artifacts and renewals come in through package lease.
+//
+// Finish (lease). The runner hands over an outcome and a bundle, once.
+//
+// Inspect (inspect). The bundle is checked in a bare quarantine repository:
+// base, refs, paths, entries, sizes, secrets, protected files. What touches a
+// protected file is held for a person.
+//
+// Deliver (publish). The checked tree becomes one commit of ours; branch, read
+// back, pull request, check run, each written down before it is made.
+//
+// Conclude (publish, notify). The comment and the reaction say how it ended; the
+// session waits for the next instruction.
+//
+// Reap (lease, dispatch). A runner that never came or went silent loses its run,
+// and the task gets another attempt or an end with a cause.
+//
+// # The map
+//
+// [github.com/seed-bc0cc349/anvil/app/anvil] has the nouns and the one state
+// machine, [github.com/seed-bc0cc349/anvil/app/runapi] the contract with the
+// runner. Services that hops use: store and queue (one SQLite database), blob
+// (artifacts by digest), github (the few calls we make; beside it githubtest, a
+// GitHub that is simulated), git (the git program, hardened), policy (who may
+// have what), sanitize (text from outside made safe).
+//
+// # The import law
+//
+// The hops import nouns and services, never each other and never store: each
+// declares the store methods that it needs, and this package, the only place
+// where parts meet, passes them in. anvil and runapi import the standard library
+// only. What runs in a job imports nothing of app but runapi. The table in
+// imports_test.go is the law.
+package app

@@ -1,0 +1,298 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/seed-bc0cc349/anvil/app/anvil"
+	"github.com/seed-bc0cc349/anvil/app/github"
+	"github.com/seed-bc0cc349/anvil/app/policy"
+	"github.com/seed-bc0cc349/anvil/app/queue"
+)
+
+// Store is what deciding reads and changes.
+type Store interface {
+	Delivery(ctx context.Context, id anvil.DeliveryID) (anvil.Delivery, error)
+	Decide(ctx context.Context, id anvil.DeliveryID, ruling anvil.Ruling, next ...anvil.Job) error
+	OpenTask(ctx context.Context, o anvil.Opening) (anvil.Task, error)
+	CurrentSession(ctx context.Context, repository int64, number int) (anvil.Session, error)
+	LatestTask(ctx context.Context, session anvil.SessionID) (anvil.TaskID, error)
+	OpenTasks(ctx context.Context, session anvil.SessionID) ([]anvil.TaskID, error)
+	Story(ctx context.Context, id anvil.TaskID) (anvil.Story, error)
+	Move(ctx context.Context, id anvil.RunID, to anvil.State, change func(*anvil.Run) error, next ...anvil.Job) (anvil.Run, error)
+	SaveInstallation(ctx context.Context, id int64, account, state string) error
+	InstallationState(ctx context.Context, id int64) (string, error)
+	AliveRuns(ctx context.Context, installation int64) ([]anvil.RunID, error)
+}
+
+// GitHub is what deciding asks of it.
+type GitHub interface {
+	Permission(ctx context.Context, repo anvil.Repository, login string) (userID int64, role string, err error)
+	PullRequest(ctx context.Context, repo anvil.Repository, number int) (github.PullRequest, error)
+}
+
+// Decider is the decide hop: it reads a stored delivery, asks GitHub what its
+// sender may do, and opens a task, moves one, or answers.
+type Decider struct {
+	Store  Store
+	GitHub GitHub
+	// Reader returns the reader, as soon as it is known who we are at GitHub.
+	Reader func(ctx context.Context) (Reader, error)
+	// Status and Tell render answers.
+	Status func(anvil.Story) string
+	Tell   func(*anvil.Problem) string
+	Now    func() time.Time
+	Log    *slog.Logger
+}
+
+// Decide decides one delivery, once.
+func (d *Decider) Decide(ctx context.Context, key string) error {
+	delivery, err := d.Store.Delivery(ctx, anvil.DeliveryID(key))
+	if err != nil || delivery.Decision != anvil.Pending {
+		return err
+	}
+	ruling, err := d.rule(ctx, delivery)
+	if at := github.RetryAt(err, d.Now()); !at.IsZero() {
+		return &queue.Later{At: at, Reason: err.Error()}
+	}
+	if p := github.Problem(err); p != nil && github.AsError(err) != nil {
+		ruling, err = anvil.Ruling{Decision: anvil.Ignored, Reason: p.Error()}, nil
+	}
+	if err != nil {
+		return fmt.Errorf("decide delivery %s: %w", key, err)
+	}
+	d.Log.Info("delivery decided", "delivery", delivery.ID, "event", delivery.Event, "decision", ruling.Decision, "reason", ruling.Reason, "task", ruling.Task)
+	var next []anvil.Job
+	if ruling.Reply != nil {
+		next = append(next, anvil.Job{Hop: anvil.HopReply, Key: key})
+	}
+	return d.Store.Decide(ctx, delivery.ID, ruling, next...)
+}
+
+func (d *Decider) rule(ctx context.Context, delivery anvil.Delivery) (anvil.Ruling, error) {
+	reader, err := d.Reader(ctx)
+	if err != nil {
+		return anvil.Ruling{}, err
+	}
+	reading, err := reader.Parse(delivery)
+	if p := anvil.AsProblem(err); p != nil {
+		d.Log.Warn("delivery cannot be read", "delivery", delivery.ID, "cause", p.Cause)
+		return anvil.Ruling{Decision: anvil.Ignored, Reason: p.Error()}, nil
+	}
+	if err != nil {
+		return anvil.Ruling{}, err
+	}
+	switch {
+	case reading.Change != nil:
+		return anvil.Ruling{Decision: anvil.Accepted}, d.installation(ctx, *reading.Change)
+	case reading.Request == nil:
+		return anvil.Ruling{Decision: anvil.Ignored, Reason: reading.Reason}, nil
+	}
+	command := reading.Request.Command
+	if state, err := d.Store.InstallationState(ctx, command.Thread.Repository.Installation); err != nil {
+		return anvil.Ruling{}, err
+	} else if state != "active" {
+		return anvil.Ruling{Decision: anvil.Ignored, Reason: fmt.Sprintf("%s: the App's installation is %s.", CodeGone, state)}, nil
+	}
+	permission, err := d.permission(ctx, command)
+	if err != nil {
+		return anvil.Ruling{}, err
+	}
+	command, problem, decision := Judge(*reading.Request, permission)
+	switch decision {
+	case anvil.Ignored:
+		return anvil.Ruling{Decision: decision, Reason: problem.Error()}, nil
+	case anvil.Refused:
+		reply := d.answer(command, "confused", d.Tell(problem))
+		if problem.Code == CodePermission {
+			// Whoever may not write is told once in each thread, so that nobody
+			// can fill it through us.
+			reply.Once = fmt.Sprintf("no-permission/%d/%d/%d", command.Thread.Repository.ID, command.Thread.Issue, command.Requester.ID)
+		}
+		return anvil.Ruling{Decision: decision, Reason: problem.Error(), Reply: reply}, nil
+	}
+	return d.act(ctx, command, reader.Offer)
+}
+
+func (d *Decider) permission(ctx context.Context, c anvil.Command) (Permission, error) {
+	id, role, err := d.GitHub.Permission(ctx, c.Thread.Repository, c.Requester.Login)
+	if errors.Is(err, github.ErrNotFound) {
+		// GitHub knows no such login any more, so it was not this person's answer.
+		return Permission{}, nil
+	}
+	return Permission{UserID: id, Level: role, Role: role}, err
+}
+
+func (d *Decider) answer(c anvil.Command, reaction, text string) *anvil.Reply {
+	return &anvil.Reply{Repository: c.Thread.Repository, Issue: c.Thread.Issue, Comment: c.Comment, Reaction: reaction, Text: text}
+}
+
+// act does what a permitted command asks for.
+func (d *Decider) act(ctx context.Context, c anvil.Command, offer policy.Offer) (anvil.Ruling, error) {
+	switch c.Verb {
+	case anvil.VerbHelp:
+		return anvil.Ruling{Decision: anvil.Accepted, Reply: d.answer(c, "eyes", Usage(offer))}, nil
+	case anvil.VerbDo:
+		return d.open(ctx, c)
+	}
+	latest, err := d.latest(ctx, c.Thread)
+	if errors.Is(err, anvil.ErrNotFound) {
+		p := anvil.Problemf(CodeNothing, "Comment /anvil and say what to do", "there is no task in this thread yet")
+		return anvil.Ruling{Decision: anvil.Refused, Reason: p.Error(), Reply: d.answer(c, "confused", d.Tell(p))}, nil
+	}
+	if err != nil {
+		return anvil.Ruling{}, err
+	}
+	switch c.Verb {
+	case anvil.VerbStop:
+		return d.stop(ctx, c, latest)
+	case anvil.VerbRetry:
+		return d.retry(ctx, c, latest)
+	}
+	return anvil.Ruling{Decision: anvil.Accepted, Task: latest.Task.ID, Reply: d.answer(c, "eyes", d.Status(latest))}, nil
+}
+
+// CodeNothing says that a verb has nothing to act on.
+const CodeNothing anvil.Code = "NO_TASK"
+
+func (d *Decider) latest(ctx context.Context, thread anvil.Thread) (anvil.Story, error) {
+	session, err := d.Store.CurrentSession(ctx, thread.Repository.ID, thread.Issue)
+	if err != nil {
+		return anvil.Story{}, err
+	}
+	id, err := d.Store.LatestTask(ctx, session.ID)
+	if err != nil {
+		return anvil.Story{}, err
+	}
+	return d.Store.Story(ctx, id)
+}
+
+// open opens a task. Once a session's pull request is merged or closed its branch
+// has done its duty, and the thread goes on with another.
+func (d *Decider) open(ctx context.Context, c anvil.Command) (anvil.Ruling, error) {
+	o := anvil.Opening{Command: c}
+	session, err := d.Store.CurrentSession(ctx, c.Thread.Repository.ID, c.Thread.Issue)
+	switch {
+	case errors.Is(err, anvil.ErrNotFound):
+	case err != nil:
+		return anvil.Ruling{}, err
+	case session.PullRequest != 0:
+		pull, err := d.GitHub.PullRequest(ctx, c.Thread.Repository, session.PullRequest)
+		if err != nil && !errors.Is(err, github.ErrNotFound) {
+			return anvil.Ruling{}, err
+		}
+		o.NewSession = err != nil || pull.State != "open"
+	}
+	task, err := d.Store.OpenTask(ctx, o)
+	return anvil.Ruling{Decision: anvil.Accepted, Task: task.ID}, err
+}
+
+// stop stops every open task of the thread: who says stop does not mean the
+// first of three.
+func (d *Decider) stop(ctx context.Context, c anvil.Command, latest anvil.Story) (anvil.Ruling, error) {
+	open, err := d.Store.OpenTasks(ctx, latest.Session.ID)
+	if err != nil {
+		return anvil.Ruling{}, err
+	}
+	stopped := 0
+	for _, id := range open {
+		story, err := d.Store.Story(ctx, id)
+		if err != nil {
+			return anvil.Ruling{}, err
+		}
+		done, err := d.halt(ctx, story.Run().ID, nil)
+		if err != nil {
+			return anvil.Ruling{}, err
+		}
+		if done {
+			stopped++
+		}
+	}
+	if stopped > 0 {
+		return anvil.Ruling{Decision: anvil.Accepted, Task: latest.Task.ID, Reply: d.answer(c, "+1", "")}, nil
+	}
+	p := anvil.Problemf(CodeNothing, "See the task's comment for how it ended", "nothing is under way in this thread that could be stopped")
+	return anvil.Ruling{Decision: anvil.Refused, Reason: p.Error(), Task: latest.Task.ID, Reply: d.answer(c, "confused", d.Tell(p))}, nil
+}
+
+// halt stops one run: at once where no runner was asked, else by telling runner
+// and provider, with a time limit on how long they may take.
+func (d *Decider) halt(ctx context.Context, id anvil.RunID, why *anvil.Problem) (bool, error) {
+	note := func(r *anvil.Run) error {
+		r.StopRequestedAt = d.Now()
+		if why != nil {
+			r.Problem = why
+		}
+		return nil
+	}
+	var moved *anvil.MoveError
+	_, err := d.Store.Move(ctx, id, anvil.Stopping, func(r *anvil.Run) error {
+		r.Deadline = d.Now().Add(time.Minute)
+		return note(r)
+	}, anvil.Job{Hop: anvil.HopStop, Key: string(id)})
+	if !errors.As(err, &moved) {
+		return err == nil, err
+	}
+	if moved.From == anvil.Working { // cannot be: working leads to stopping
+		return false, err
+	}
+	_, err = d.Store.Move(ctx, id, anvil.Cancelled, note)
+	if errors.As(err, &moved) {
+		return false, nil // it ended, is being published, or is stopping already
+	}
+	return err == nil, err
+}
+
+// retry inspects again what is held, or does once more what was asked last.
+func (d *Decider) retry(ctx context.Context, c anvil.Command, latest anvil.Story) (anvil.Ruling, error) {
+	run := latest.Run()
+	if run.State == anvil.Held {
+		_, err := d.Store.Move(ctx, run.ID, anvil.Inspecting, nil, anvil.Job{Hop: anvil.HopInspect, Key: string(run.ID)})
+		var moved *anvil.MoveError
+		if errors.As(err, &moved) {
+			err = nil // somebody else was quicker
+		}
+		return anvil.Ruling{Decision: anvil.Accepted, Task: latest.Task.ID, Reply: d.answer(c, "+1", "")}, err
+	}
+	if latest.Task.Outcome == nil {
+		p := anvil.Problemf("TASK_OPEN", "Wait for it, or comment /anvil stop first", "the thread's task is still under way")
+		return anvil.Ruling{Decision: anvil.Refused, Reason: p.Error(), Task: latest.Task.ID, Reply: d.answer(c, "confused", d.Tell(p))}, nil
+	}
+	again := latest.Task.Command
+	again.Delivery, again.Requester, again.Comment = c.Delivery, c.Requester, c.Comment
+	again.Thread.Repository = c.Thread.Repository
+	again.Notices = c.Notices
+	return d.open(ctx, again)
+}
+
+// installation records a change of an installation, and ends what can no longer
+// go on.
+func (d *Decider) installation(ctx context.Context, c Change) error {
+	state := "active"
+	switch c.Kind {
+	case Removed:
+		state = "deleted"
+	case Suspended:
+		state = "suspended"
+	}
+	if err := d.Store.SaveInstallation(ctx, c.Installation, c.Account.Login, state); err != nil {
+		return err
+	}
+	if state == "active" {
+		return nil
+	}
+	alive, err := d.Store.AliveRuns(ctx, c.Installation)
+	if err != nil {
+		return err
+	}
+	why := anvil.Problemf(CodeGone, "Install the App again and comment /anvil retry", "the App's installation was %s", state)
+	for _, id := range alive {
+		if _, err := d.halt(ctx, id, why); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,214 @@
+package lease
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seed-bc0cc349/anvil/app/anvil"
+	"github.com/seed-bc0cc349/anvil/app/github"
+	"github.com/seed-bc0cc349/anvil/app/runapi"
+)
+
+func (s *Server) claim(r *http.Request) (any, error) {
+	ctx := r.Context()
+	claims, err := s.Verifier.Verify(ctx, bearer(r))
+	if err != nil {
+		return nil, err
+	}
+	req, err := decode[runapi.ClaimRequest](r, 16<<10)
+	if err != nil {
+		return nil, err
+	}
+	story, err := s.Store.StoryOfRun(ctx, anvil.RunID(req.Run))
+	if err != nil {
+		return nil, err
+	}
+	run, err := runOf(story, req.Run)
+	if err != nil {
+		return nil, err
+	}
+	home, err := s.Place.Home(ctx, story.Session.Repository)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Place.check(claims, home); err != nil {
+		return nil, err
+	}
+	if err := mayClaim(run, claims, req.Nonce); err != nil {
+		return nil, err
+	}
+	// The token for reading comes before the lease: if GitHub has none to give,
+	// nothing has happened yet and the runner asks again.
+	readToken, _, err := s.GitHub.ReadToken(ctx, story.Session.Repository)
+	if err != nil {
+		return nil, fmt.Errorf("claim %s: %w", run.ID, err)
+	}
+	first, err := s.Store.UseToken(ctx, claims.JTI, claims.ExpiresAt)
+	if err != nil {
+		return nil, err
+	}
+	if !first {
+		return nil, &runapi.Error{Code: runapi.CodeReplay, What: "this OIDC token was used before.", Next: "Ask GitHub for a fresh one.", Status: http.StatusConflict}
+	}
+	token := "anvil_lease_" + rand.Text()
+	run, err = s.grant(ctx, run.ID, claims, req, token)
+	if err != nil {
+		return nil, err
+	}
+	s.Log.Info("run claimed", "run", run.ID, "epoch", run.Lease.Epoch, "workflow_run", claims.RunID, "runner", run.Lease.Runner)
+	return s.assignment(story, run, token, readToken), nil
+}
+
+// grant gives the lease to the workflow run that asks, if it is still to be had.
+func (s *Server) grant(ctx context.Context, id anvil.RunID, claims github.Claims, req runapi.ClaimRequest, token string) (anvil.Run, error) {
+	lease := func(r *anvil.Run) error {
+		if err := mayClaim(*r, claims, req.Nonce); err != nil {
+			return err
+		}
+		r.Lease = anvil.Lease{
+			Epoch:     r.Lease.Epoch + 1,
+			TokenHash: hash(token),
+			ExpiresAt: s.Now().Add(s.Terms.Lease),
+			Runner:    cut(req.Runner.Name, 100),
+		}
+		r.Placement.WorkflowRun, r.Placement.Guessed = claims.RunID, false
+		r.Placement.Provider = cmp.Or(r.Placement.Provider, "actions")
+		r.Deadline = r.Lease.ExpiresAt
+		return nil
+	}
+	run, err := s.Store.Move(ctx, id, anvil.Working, lease)
+	var moved *anvil.MoveError
+	if errors.As(err, &moved) && moved.From == anvil.Working {
+		// The same workflow run again: the answer to its first claim got lost.
+		return s.Store.Amend(ctx, id, lease)
+	}
+	return run, err
+}
+
+// mayClaim reports whether the workflow run of claims may have the lease.
+func mayClaim(run anvil.Run, claims github.Claims, nonce string) error {
+	if run.Dispatch.NonceHash == "" || subtle.ConstantTimeCompare([]byte(hash(nonce)), []byte(run.Dispatch.NonceHash)) != 1 {
+		return &runapi.Error{Code: runapi.CodeNonce, What: "the nonce is not the one of this run's dispatch.", Next: "Nothing to do: another workflow run has taken its place.", Status: http.StatusForbidden}
+	}
+	if claims.RunAttempt != 1 {
+		return &runapi.Error{Code: runapi.CodeAttempt, What: fmt.Sprintf("this is attempt %d of the workflow run.", claims.RunAttempt), Next: "A run is not repeated by re-running its workflow: comment /anvil retry.", Status: http.StatusConflict}
+	}
+	known := run.Placement.WorkflowRun
+	if known != 0 && known != claims.RunID && !run.Placement.Guessed {
+		return &runapi.Error{Code: runapi.CodeTaken, What: "another workflow run was started for this.", Next: "Nothing to do.", Status: http.StatusConflict}
+	}
+	switch run.State {
+	case anvil.Dispatching, anvil.Uncertain, anvil.Dispatched:
+		return nil
+	case anvil.Working:
+		if known == claims.RunID {
+			return nil
+		}
+		return &runapi.Error{Code: runapi.CodeTaken, What: "the run has a runner already.", Next: "Nothing to do.", Status: http.StatusConflict}
+	}
+	return stale(run.State)
+}
+
+// check compares what GitHub says of the asking job with what may ask. The
+// subject's text is not looked at: its shape changed, and will again.
+func (p Workplace) check(c github.Claims, home anvil.Repository) error {
+	workflow, ref, _ := strings.Cut(c.WorkflowRef, "@")
+	// The owner and name in front may be old ones of a renamed repository; its id
+	// is what counts.
+	parts := strings.SplitN(workflow, "/", 3)
+	path := parts[len(parts)-1]
+	branch := cmp.Or(p.Ref, home.DefaultBranch)
+	for _, claim := range []struct {
+		name      string
+		got, want string
+	}{
+		{"repository_id", fmt.Sprint(c.RepositoryID), fmt.Sprint(home.ID)},
+		{"event_name", c.EventName, "workflow_dispatch"},
+		{"workflow_ref (file)", path, ".github/workflows/" + p.Workflow},
+		{"workflow_ref (ref)", ref, "refs/heads/" + branch},
+		{"ref", c.Ref, "refs/heads/" + branch},
+	} {
+		if claim.got != claim.want {
+			return wrongClaim(claim.name, claim.got, claim.want)
+		}
+	}
+	if len(p.RunnerEnvironments) > 0 && !slices.Contains(p.RunnerEnvironments, c.RunnerEnvironment) {
+		return wrongClaim("runner_environment", c.RunnerEnvironment, strings.Join(p.RunnerEnvironments, " or "))
+	}
+	return nil
+}
+
+func wrongClaim(name, got, want string) error {
+	return &runapi.Error{
+		Code: runapi.CodeClaim, What: fmt.Sprintf("the token's claim %s is %q, expected %q.", name, cut(got, 120), want),
+		Next: "Runs are claimed only by the configured workflow, started by this server.", Status: http.StatusForbidden,
+	}
+}
+
+func (s *Server) assignment(story anvil.Story, run anvil.Run, token, readToken string) runapi.Assignment {
+	repo := story.Session.Repository
+	prompt := story.Task.Command.Prompt
+	verify, source := story.Task.Command.Options.Verify, "command"
+	if len(verify) == 0 {
+		verify, source = run.Rules.Verify, ".github/anvil.yml"
+	}
+	if len(verify) == 0 {
+		source = ""
+	}
+	engine := s.Engines[run.Engine.Name]
+	engine.Model = run.Engine.Model
+	return runapi.Assignment{
+		Run: string(run.ID), Epoch: run.Lease.Epoch, LeaseToken: token, ExpiresAt: run.Lease.ExpiresAt,
+		RenewEverySeconds: max(1, int(s.Terms.RenewEvery/time.Second)),
+		Repository:        runapi.Repository{ID: repo.ID, FullName: repo.FullName(), CloneURL: s.GitHub.CloneURL(repo)},
+		BaseRef:           run.BaseRef, BaseCommit: run.BaseCommit, ReadToken: readToken,
+		Engine: engine,
+		Prompt: runapi.Prompt{
+			Instruction: prompt.Instruction, IssueNumber: story.Session.Issue,
+			IssueTitle: prompt.IssueTitle, IssueBody: prompt.IssueBody, Digest: prompt.Digest,
+		},
+		Verify: verify, VerifySource: source,
+		Limits: runapi.Limits{
+			WorkSeconds: int(s.Terms.Work / time.Second), VerifySeconds: int(s.Terms.Verify / time.Second),
+			LogBytes: s.Terms.LogBytes, BundleBytes: s.Terms.BundleBytes,
+		},
+	}
+}
+
+func runOf(story anvil.Story, id string) (anvil.Run, error) {
+	for _, run := range story.Runs {
+		if string(run.ID) == id {
+			return run, nil
+		}
+	}
+	return anvil.Run{}, anvil.ErrNotFound
+}
+
+func hash(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return hex.EncodeToString(sum[:])
+}
+
+// cut returns the first n bytes of s, without control characters.
+func cut(s string, n int) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, s)
+	if len(s) > n {
+		s = strings.ToValidUTF8(s[:n], "")
+	}
+	return s
+}

@@ -1,0 +1,275 @@
+package lease
+
+import (
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/seed-bc0cc349/anvil/app/anvil"
+	"github.com/seed-bc0cc349/anvil/app/runapi"
+)
+
+// holds returns a check that the request's lease token is the run's present one
+// and the run is still its holder's.
+func holds(r *http.Request) func(anvil.Run) error {
+	given := hash(bearer(r))
+	return func(run anvil.Run) error {
+		if subtle.ConstantTimeCompare([]byte(given), []byte(run.Lease.TokenHash)) != 1 {
+			return stale(run.State)
+		}
+		if run.State != anvil.Working && run.State != anvil.Stopping {
+			return stale(run.State)
+		}
+		return nil
+	}
+}
+
+func (s *Server) renew(r *http.Request) (any, error) {
+	req, err := decode[runapi.RenewRequest](r, 4<<10)
+	if err != nil {
+		return nil, err
+	}
+	if skew := s.Now().Sub(req.Clock); !req.Clock.IsZero() && skew.Abs() > 5*time.Minute {
+		// The lease runs by our clock, so this costs nothing but confusing logs.
+		s.Log.Warn("a runner's clock is off", "code", "CLOCK_SKEW", "run", r.PathValue("run"), "skew", skew.Round(time.Second))
+	}
+	allow := holds(r)
+	run, err := s.Store.Amend(r.Context(), anvil.RunID(r.PathValue("run")), func(run *anvil.Run) error {
+		if err := allow(*run); err != nil {
+			return err
+		}
+		if run.State == anvil.Working { // a stopping run keeps its deadline
+			run.Lease.ExpiresAt = s.Now().Add(s.Terms.Lease)
+			run.Deadline = run.Lease.ExpiresAt
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	answer := runapi.RenewAnswer{ExpiresAt: run.Lease.ExpiresAt, Stop: run.State == anvil.Stopping}
+	if answer.Stop {
+		answer.Reason = "a person asked to stop"
+	}
+	return answer, nil
+}
+
+// Caps on what a runner may say.
+const (
+	maxEvents    = 4 << 20
+	maxEventText = 64 << 10
+	maxAnswer    = 64 << 10
+)
+
+func (s *Server) events(r *http.Request) (any, error) {
+	req, err := decode[runapi.EventsRequest](r, maxEvents)
+	if err != nil {
+		return nil, err
+	}
+	id := anvil.RunID(r.PathValue("run"))
+	events := make([]anvil.Event, len(req.Events))
+	for i, e := range req.Events {
+		events[i] = anvil.Event{Run: id, Source: anvil.FromRunner, Seq: e.Seq, At: e.At, Kind: cut(e.Kind, 40), Text: limit(e.Text, maxEventText), Data: e.Data}
+	}
+	next, err := s.Store.Append(r.Context(), id, events, holds(r))
+	if err != nil {
+		return nil, err
+	}
+	if n := len(events); n > 0 && events[n-1].Seq >= next {
+		return nil, &runapi.Error{
+			Code: runapi.CodeSeq, What: fmt.Sprintf("event %d is expected next.", next), Next: "Send the ones in between.",
+			Expected: next, Status: http.StatusConflict,
+		}
+	}
+	return runapi.EventsAnswer{Next: next}, nil
+}
+
+func (s *Server) artifact(r *http.Request) (any, error) {
+	id, name := anvil.RunID(r.PathValue("run")), r.PathValue("name")
+	most := s.Terms.LogBytes
+	switch name {
+	case runapi.ArtifactBundle:
+		most = s.Terms.BundleBytes
+	case runapi.ArtifactLog, runapi.ArtifactVerification, runapi.ArtifactStream:
+	default:
+		return nil, artifactError(http.StatusBadRequest, "there is no artifact of this name.")
+	}
+	digest := r.Header.Get(runapi.HeaderDigest)
+	if !strings.HasPrefix(digest, "sha256:") {
+		return nil, artifactError(http.StatusBadRequest, "the header "+runapi.HeaderDigest+" is missing.")
+	}
+	// Who may not hand it over is told before the bytes are taken.
+	allow := holds(r)
+	if _, err := s.Store.Amend(r.Context(), id, func(run *anvil.Run) error { return allow(*run) }); err != nil {
+		return nil, err
+	}
+	size, err := s.Blobs.PutExpect(r.Context(), r.Body, digest, most)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Store.SaveArtifact(r.Context(), id, name, digest, size, allow); err != nil {
+		return nil, err
+	}
+	return runapi.ArtifactAnswer{Digest: digest, Size: size}, nil
+}
+
+func artifactError(status int, what string) error {
+	return &runapi.Error{Code: runapi.CodeArtifact, What: what, Next: "Use an anvil-runner of this server's version.", Status: status}
+}
+
+func (s *Server) finish(r *http.Request) (any, error) {
+	req, err := decode[runapi.FinishRequest](r, 2<<20)
+	if err != nil {
+		return nil, err
+	}
+	ctx, id := r.Context(), anvil.RunID(r.PathValue("run"))
+	story, err := s.Store.StoryOfRun(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	run, err := runOf(story, string(id))
+	if err != nil {
+		return nil, err
+	}
+	report := reportOf(run, req)
+	if answered, err := finishedBefore(run, report, r); answered != nil || err != nil {
+		return answered, err
+	}
+	var to anvil.State
+	var next []anvil.Job
+	switch {
+	case run.State == anvil.Stopping, req.Result == runapi.Cancelled:
+		to = anvil.Cancelled
+	case req.Result == runapi.Unchanged:
+		to = anvil.Unchanged
+	case req.Result == runapi.Failed:
+		to = anvil.Failed
+	case req.Result == runapi.Proposed:
+		to = anvil.Inspecting
+		next = append(next, anvil.Job{Hop: anvil.HopInspect, Key: string(id)})
+		if stored, err := s.Store.Artifact(ctx, id, runapi.ArtifactBundle); err != nil || stored != req.Bundle {
+			if err != nil && !errors.Is(err, anvil.ErrNotFound) {
+				return nil, err
+			}
+			return nil, artifactError(http.StatusUnprocessableEntity, "the proposal's bundle was not uploaded.")
+		}
+	default:
+		return nil, &runapi.Error{Code: runapi.CodeBody, What: "there is no such result.", Status: http.StatusBadRequest}
+	}
+	allow := holds(r)
+	state := run.State
+	run, err = s.Store.Move(ctx, id, to, func(run *anvil.Run) error {
+		if err := allow(*run); err != nil {
+			return err
+		}
+		if run.State != state { // a stop came between reading and writing: look again
+			return &runapi.Error{Code: runapi.CodeBusy, What: "the run changed just now.", Next: "Try again.", Status: http.StatusServiceUnavailable}
+		}
+		run.Report = report
+		run.Engine.Version = report.Engine.Version
+		run.Problem = problemOf(*run, to, report)
+		return nil
+	}, next...)
+	if err != nil {
+		return nil, err
+	}
+	return runapi.FinishAnswer{State: string(run.State)}, nil
+}
+
+// finishedBefore answers a repeated finish like the first one.
+func finishedBefore(run anvil.Run, report *anvil.Report, r *http.Request) (any, error) {
+	if run.Report == nil {
+		return nil, nil
+	}
+	if hash(bearer(r)) == run.Lease.TokenHash && reflect.DeepEqual(normal(run.Report), normal(report)) {
+		return runapi.FinishAnswer{State: string(run.State)}, nil
+	}
+	return nil, stale(run.State)
+}
+
+// normal is a report in the form that storing it gives.
+func normal(r *anvil.Report) (n anvil.Report) {
+	b, err := json.Marshal(r)
+	if err == nil {
+		err = json.Unmarshal(b, &n)
+	}
+	if err != nil {
+		panic("lease: a report is always JSON: " + err.Error())
+	}
+	return n
+}
+
+func reportOf(run anvil.Run, req runapi.FinishRequest) *anvil.Report {
+	report := &anvil.Report{
+		Result: string(req.Result),
+		Answer: limit(req.Answer, maxAnswer),
+		Engine: run.Engine,
+		Head:   cut(req.Head, 64),
+		Bundle: cut(req.Bundle, 80),
+		Verification: anvil.Verification{
+			Status: anvil.VerificationStatus(req.Verification.Status),
+			Reason: cut(req.Verification.Reason, 500),
+			Source: cut(req.Verification.Source, 100),
+		},
+	}
+	report.Engine.Version = cut(req.Engine.Version, 100)
+	switch report.Verification.Status {
+	case anvil.Passed, anvil.NotPassed:
+	default:
+		report.Verification.Status = anvil.Unverified
+	}
+	for _, c := range req.Verification.Checks[:min(len(req.Verification.Checks), 50)] {
+		check := anvil.Check{Name: cut(c.Name, 300), Status: anvil.NotPassed, ExitCode: c.ExitCode, DurationMS: c.DurationMS, OutputTail: limit(c.OutputTail, 4<<10)}
+		if c.Status == runapi.VerifyPassed {
+			check.Status = anvil.Passed
+		} else if report.Verification.Status == anvil.Passed {
+			report.Verification.Status = anvil.NotPassed // a sum cannot be better than its parts
+		}
+		report.Verification.Checks = append(report.Verification.Checks, check)
+	}
+	if req.Problem != nil {
+		report.Problem = anvil.Problemf(anvil.Code(code(req.Problem.Code)), cut(req.Problem.Next, 500), "%s", limit(req.Problem.What, 2000))
+	}
+	return report
+}
+
+// problemOf is why a run that its runner ended did not go on.
+func problemOf(run anvil.Run, to anvil.State, report *anvil.Report) *anvil.Problem {
+	switch {
+	case to == anvil.Failed && report.Problem != nil:
+		return report.Problem
+	case to == anvil.Failed:
+		return anvil.Problemf("RUN_FAILED", "See the workflow run's log, then comment /anvil retry.", "the run failed and did not say why")
+	case to == anvil.Cancelled && run.StopRequestedAt.IsZero():
+		return anvil.Problemf("RUN_CANCELLED", "Comment /anvil retry to start again.", "the workflow run was cancelled at GitHub or its runner was shut down")
+	}
+	return nil
+}
+
+// code keeps of a runner's word only what a code is made of.
+func code(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' {
+			return r
+		}
+		return -1
+	}, s)
+	if s == "" || len(s) > 40 {
+		return "RUN_FAILED"
+	}
+	return s
+}
+
+// limit returns at most n bytes of s.
+func limit(s string, n int) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) > n {
+		s = strings.ToValidUTF8(s[:n], "") + "\n[cut]"
+	}
+	return s
+}

@@ -1,0 +1,237 @@
+package publish
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/seed-bc0cc349/anvil/app/anvil"
+	"github.com/seed-bc0cc349/anvil/app/github"
+	"github.com/seed-bc0cc349/anvil/app/queue"
+)
+
+// Words renders a task's story for the places in which it is told.
+type Words struct {
+	Comment       func(anvil.Story) string
+	PullRequest   func(anvil.Story) (title, body string)
+	CheckRun      func(anvil.Story) github.CheckRun
+	CommitMessage func(anvil.Story) string
+}
+
+// Talk is what GitHub offers to talk with people.
+type Talk interface {
+	CreateComment(ctx context.Context, repo anvil.Repository, issue int, body string) (github.Comment, error)
+	EditComment(ctx context.Context, repo anvil.Repository, id int64, body string) (github.Comment, error)
+	FindComment(ctx context.Context, repo anvil.Repository, issue int, marker string, since time.Time) (github.Comment, bool, error)
+	React(ctx context.Context, repo anvil.Repository, on github.Target, content string) (id int64, err error)
+	Unreact(ctx context.Context, repo anvil.Repository, on github.Target, id int64) error
+}
+
+// Checks is what GitHub offers for check runs.
+type Checks interface {
+	CreateCheckRun(ctx context.Context, repo anvil.Repository, r github.CheckRun) (github.PostedCheckRun, error)
+	FindCheckRun(ctx context.Context, repo anvil.Repository, sha, name, externalID string) (github.PostedCheckRun, bool, error)
+}
+
+// AnnounceStore is what announcing reads and records.
+type AnnounceStore interface {
+	Effects
+	Story(ctx context.Context, id anvil.TaskID) (anvil.Story, error)
+	Delivery(ctx context.Context, id anvil.DeliveryID) (anvil.Delivery, error)
+	Told(ctx context.Context, id anvil.TaskID, version int64) error
+}
+
+// Announcer is the announce hop, and the reply hop beside it.
+type Announcer struct {
+	Store   AnnounceStore
+	Talk    Talk
+	Checks  Checks
+	Words   Words
+	Markers Markers
+	Server  string
+	Now     func() time.Time
+	Log     *slog.Logger
+
+	serial serial
+}
+
+// Announce shows people where a task is: a reaction at once, one comment that is
+// edited in place, and at the end the reaction and the check run that say how it
+// ended.
+func (a *Announcer) Announce(ctx context.Context, key string) error {
+	defer a.serial.lock(key)()
+	story, err := a.Store.Story(ctx, anvil.TaskID(key))
+	if err != nil {
+		return err
+	}
+	story.Server = a.Server
+	for _, show := range []func(context.Context, anvil.Story) error{a.react, a.comment, a.conclude} {
+		err := show(ctx, story)
+		if at := github.RetryAt(err, a.Now()); !at.IsZero() {
+			return &queue.Later{At: at, Reason: err.Error()}
+		}
+		if hopeless(err, a.Now()) {
+			// The issue is gone, or the App may not write there any more. The
+			// task goes on; there is nobody to tell.
+			a.Log.Warn("could not be told", "task", key, "error", err)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return a.Store.Told(ctx, story.Task.ID, story.Task.Version)
+}
+
+// target is what the reactions of a task are on: the comment that asked for it,
+// or the issue that was labelled or assigned.
+func target(s anvil.Story) github.Target {
+	if id := s.Task.Command.Comment; id != 0 {
+		return github.Target{Comment: id}
+	}
+	return github.Target{Issue: s.Session.Issue}
+}
+
+// react shows one reaction at a time: eyes while the task is open, then how it
+// ended.
+func (a *Announcer) react(ctx context.Context, s anvil.Story) error {
+	id, repo, on := s.Task.ID, s.Session.Repository, target(s)
+	// An equal reaction is made only once by GitHub itself, so none is looked for.
+	reaction := func(key, content string) (anvil.Effect, error) {
+		return once(ctx, a.Store, key, id, nil, func() (made, error) {
+			n, err := a.Talk.React(ctx, repo, on, content)
+			return made{id: n}, err
+		})
+	}
+	if s.Task.Outcome == nil {
+		_, err := reaction(keyEyes(id), "eyes")
+		return err
+	}
+	content := "confused"
+	switch s.Task.Outcome.State {
+	case anvil.Succeeded, anvil.Unchanged:
+		content = "rocket"
+	}
+	if s.Effects[keyReaction(id)].State == anvil.Done {
+		return nil
+	}
+	if eyes := s.Effects[keyEyes(id)]; eyes.State == anvil.Done {
+		if err := a.Talk.Unreact(ctx, repo, on, external(eyes)); err != nil {
+			return err
+		}
+	}
+	_, err := reaction(keyReaction(id), content)
+	return err
+}
+
+// comment writes the task's one comment, or brings it up to date.
+func (a *Announcer) comment(ctx context.Context, s anvil.Story) error {
+	id, repo := s.Task.ID, s.Session.Repository
+	marker := a.Markers.Of(id)
+	body := a.Words.Comment(s) + "\n\n" + marker
+	sum := digest(body)
+	wrote := false
+	e, err := once(ctx, a.Store, keyComment(id), id,
+		func() (made, bool, error) {
+			c, found, err := a.Talk.FindComment(ctx, repo, s.Session.Issue, marker, s.Task.CreatedAt)
+			return made{c.ID, c.URL}, found, err
+		},
+		func() (made, error) {
+			c, err := a.Talk.CreateComment(ctx, repo, s.Session.Issue, body)
+			wrote = err == nil
+			return made{c.ID, c.URL}, err
+		})
+	if err != nil {
+		return err
+	}
+	if e.Digest == sum {
+		return nil
+	}
+	if !wrote {
+		_, err = a.Talk.EditComment(ctx, repo, external(e), body)
+		// Somebody who deletes the comment does not want it.
+		if err != nil && !errors.Is(err, github.ErrNotFound) {
+			return err
+		}
+	}
+	e.Digest = sum
+	return a.Store.Effected(ctx, e)
+}
+
+// conclude leaves a check run for a task that ended without a pull request. A
+// check needs a commit, and the only one is the base; so that nobody's branch
+// turns red for it, the conclusion there is neutral.
+func (a *Announcer) conclude(ctx context.Context, s anvil.Story) error {
+	run := s.Run()
+	if s.Task.Outcome == nil || s.Task.Outcome.State == anvil.Succeeded || run.BaseCommit == "" {
+		return nil
+	}
+	check := a.Words.CheckRun(s)
+	check.HeadSHA, check.Conclusion = run.BaseCommit, "neutral"
+	return postCheck(ctx, a.Store, a.Checks, s, check)
+}
+
+// postCheck makes a task's one check run.
+func postCheck(ctx context.Context, effects Effects, checks Checks, s anvil.Story, check github.CheckRun) error {
+	id, repo := s.Task.ID, s.Session.Repository
+	check.ExternalID, check.Status = string(id), "completed"
+	_, err := once(ctx, effects, keyCheck(id), id,
+		func() (made, bool, error) {
+			c, found, err := checks.FindCheckRun(ctx, repo, check.HeadSHA, check.Name, check.ExternalID)
+			return made{c.ID, c.URL}, found, err
+		},
+		func() (made, error) {
+			c, err := checks.CreateCheckRun(ctx, repo, check)
+			return made{c.ID, c.URL}, err
+		})
+	return err
+}
+
+// Reply gives the answer to a delivery that opened no task.
+func (a *Announcer) Reply(ctx context.Context, key string) error {
+	defer a.serial.lock("reply")()
+	d, err := a.Store.Delivery(ctx, anvil.DeliveryID(key))
+	if err != nil || d.Reply == nil {
+		return err
+	}
+	err = a.reply(ctx, d.ID, *d.Reply)
+	if at := github.RetryAt(err, a.Now()); !at.IsZero() {
+		return &queue.Later{At: at, Reason: err.Error()}
+	}
+	if hopeless(err, a.Now()) {
+		a.Log.Warn("could not be answered", "delivery", key, "error", err)
+		return nil
+	}
+	return err
+}
+
+func (a *Announcer) reply(ctx context.Context, id anvil.DeliveryID, r anvil.Reply) error {
+	if r.Reaction != "" {
+		on := github.Target{Comment: r.Comment, Issue: r.Issue}
+		if _, err := once(ctx, a.Store, "reply-reaction/"+string(id), "", nil, func() (made, error) {
+			n, err := a.Talk.React(ctx, r.Repository, on, r.Reaction)
+			return made{id: n}, err
+		}); err != nil {
+			return err
+		}
+	}
+	if r.Text == "" {
+		return nil
+	}
+	key := "reply/" + string(id)
+	if r.Once != "" {
+		key = "reply/" + r.Once
+	}
+	marker := a.Markers.Of(anvil.TaskID(key))
+	_, err := once(ctx, a.Store, key, "",
+		func() (made, bool, error) {
+			c, found, err := a.Talk.FindComment(ctx, r.Repository, r.Issue, marker, a.Now().Add(-24*time.Hour))
+			return made{c.ID, c.URL}, found, err
+		},
+		func() (made, error) {
+			c, err := a.Talk.CreateComment(ctx, r.Repository, r.Issue, r.Text+"\n\n"+marker)
+			return made{c.ID, c.URL}, err
+		})
+	return err
+}

@@ -1,0 +1,65 @@
+// Anvil-runner is what a job runs: it claims the run that the job was started
+// for, lets the agent work, verifies, and hands the result back to the server.
+//
+//	anvil-runner [run]     the run named by ANVIL_SERVER, ANVIL_TASK and ANVIL_NONCE
+//	anvil-runner version   the version
+//
+// What happens in between is told in package action. A third verb, supervise, is
+// how it starts untrusted programs (see confine.Supervise); it is not for people.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/seed-bc0cc349/anvil/action/confine"
+	"github.com/seed-bc0cc349/anvil/action/runner"
+)
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
+	verb := "run"
+	if len(args) > 0 {
+		verb, args = args[0], args[1:]
+	}
+	switch {
+	case verb == "supervise" && len(args) > 0:
+		return confine.Supervise(args)
+	case verb == "version" && len(args) == 0:
+		fmt.Println("anvil-runner", version())
+		return 0
+	case verb != "run" || len(args) > 0:
+		fmt.Fprintln(os.Stderr, "usage: anvil-runner [run|version]")
+		return 2
+	}
+	confine.HideMemory()
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	c := runner.Config{Environ: os.Environ(), Out: os.Stdout, Signals: signals, Version: version()}
+	if self, err := os.Executable(); err == nil {
+		c.Supervisor = []string{self, "supervise"}
+	}
+	return runner.Run(context.Background(), c)
+}
+
+// version is the module's version, or the commit it was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value
+		}
+	}
+	return "devel"
+}

@@ -1,0 +1,370 @@
+package config
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+)
+
+var testKey = sync.OnceValue(func() *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
+
+func pemOf(kind string, der []byte) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+}
+
+func pkcs1() string { return pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(testKey())) }
+
+func pkcs8(key any) string {
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		panic(err)
+	}
+	return pemOf("PRIVATE KEY", der)
+}
+
+// place writes a configuration with its key and secret into a directory, and
+// returns the configuration's path.
+func place(t *testing.T, text string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range map[string]string{"anvil.yaml": text, "private-key.pem": pkcs1(), "webhook-secret": "s3cret\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return filepath.Join(dir, "anvil.yaml")
+}
+
+const least = `
+public_url: https://anvil.example.com
+github: {app_id: 1, private_key_file: private-key.pem, webhook_secret_file: webhook-secret}
+engines: {sample: {command: [agent]}}
+`
+
+func TestTheExampleIsTheDocumentedDefaults(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("anvil.example.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	example, err := Load(place(t, string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := Load(place(t, least))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What an operator must set is set in the example; all else is as if it had
+	// been left out.
+	example.GitHub.AppID = plain.GitHub.AppID
+	example.GitHub.PrivateKeyFile, example.GitHub.WebhookSecretFile = plain.GitHub.PrivateKeyFile, plain.GitHub.WebhookSecretFile
+	example.DataDir = plain.DataDir
+	example.Engines = plain.Engines
+	if !reflect.DeepEqual(example, plain) {
+		t.Errorf("the example is\n%+v\nand the defaults are\n%+v", example, plain)
+	}
+	for _, key := range keysOf(reflect.TypeFor[Config]()) {
+		if !strings.Contains(string(text), key) {
+			t.Errorf("the example does not show %s", key)
+		}
+	}
+}
+
+func keysOf(t reflect.Type) []string {
+	var keys []string
+	for i := range t.NumField() {
+		f := t.Field(i)
+		keys = append(keys, f.Tag.Get("yaml"))
+		switch f.Type.Kind() {
+		case reflect.Struct:
+			keys = append(keys, keysOf(f.Type)...)
+		case reflect.Map:
+			keys = append(keys, keysOf(f.Type.Elem())...)
+		}
+	}
+	return keys
+}
+
+// The struct is the manual: a field without a comment, or a default that its
+// comment does not name, is a hole in it.
+func TestEveryFieldIsExplained(t *testing.T) {
+	t.Parallel()
+	file, err := parser.ParseFile(token.NewFileSet(), "config.go", nil, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.TypeSpec)
+		if !ok {
+			return true
+		}
+		for _, f := range spec.Type.(*ast.StructType).Fields.List {
+			name := spec.Name.Name + "." + f.Names[0].Name
+			comment := f.Doc.Text()
+			if !strings.HasPrefix(comment, f.Names[0].Name) {
+				t.Errorf("%s: no comment that begins with its name", name)
+			}
+			settled := strings.Contains(comment, "Default") || strings.Contains(comment, "equired")
+			if _, simple := f.Type.(*ast.Ident); simple && spec.Name.Name != "Config" && !settled && !strings.HasSuffix(f.Names[0].Name, "Env") {
+				t.Errorf("%s: neither a default nor required", name)
+			}
+		}
+		return false
+	})
+	for key, value := range map[string]any{
+		"61440": Default().Limits.PromptBytes, "52428800": Default().Limits.BundleBytes, "10485760": Default().Limits.LogBytes,
+		"5242880": Default().Limits.FileBytes, "20971520": Default().Limits.DiffBytes,
+	} {
+		if fmt.Sprint(value) != key {
+			t.Errorf("a documented default is %s, and the real one %v", key, value)
+		}
+	}
+}
+
+func TestWhatFollowsFromOtherSettings(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		name, github      string
+		api, oidc, server string
+	}{
+		{"github.com", "", "https://api.github.com", "https://token.actions.githubusercontent.com", "https://github.com"},
+		{"github.com with a slash", "url: https://github.com/,", "https://api.github.com", "https://token.actions.githubusercontent.com", "https://github.com"},
+		{"enterprise server", "url: https://git.example.com/,", "https://git.example.com/api/v3", "https://git.example.com/_services/token", "https://git.example.com"},
+		{"loopback", "url: 'http://127.0.0.1:1234',", "http://127.0.0.1:1234/api/v3", "http://127.0.0.1:1234/_services/token", "http://127.0.0.1:1234"},
+		{"all given", "url: https://a.example, api_url: https://b.example, oidc_issuer: https://c.example/x,", "https://b.example", "https://c.example/x", "https://a.example"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			text := strings.Replace(least, "github: {", "github: {"+c.github, 1)
+			path := place(t, text)
+			got, err := Load(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if g := got.GitHub; g.URL != c.server || g.APIURL != c.api || g.OIDCIssuer != c.oidc {
+				t.Errorf("got %s %s %s", g.URL, g.APIURL, g.OIDCIssuer)
+			}
+			if got.DefaultEngine != "sample" || got.Engines["sample"].Kind != "command" || got.Capacity.PerRepository != 2 {
+				t.Errorf("got %+v", got)
+			}
+			if got.DataDir != filepath.Join(filepath.Dir(path), "data") {
+				t.Errorf("data_dir is %s, not beside the file", got.DataDir)
+			}
+		})
+	}
+}
+
+// Each start that is refused says exactly what to change.
+func TestRefusedStarts(t *testing.T) {
+	t.Parallel()
+	change := func(old, new string) string {
+		if !strings.Contains(least, old) {
+			panic(old)
+		}
+		return strings.Replace(least, old, new, 1)
+	}
+	for _, c := range []struct {
+		name, text string
+		code       string
+		speaks     []string
+	}{
+		{"unknown key", least + "lissten: x\n", CodeSyntax, []string{"line 5:1", "Did you mean listen"}},
+		{"unknown key inside", least + "limits: {leese: 60s}\n", CodeSyntax, []string{"limits", "Did you mean lease"}},
+		{"key twice", least + "public_url: x\n", CodeSyntax, []string{"twice"}},
+		{"tab", least + "limits:\n\twork: 5m\n", CodeSyntax, []string{"line 6:1", "tab"}},
+		{"number without a unit", least + "limits: {work: 30}\n", CodeSyntax, []string{"limits.work", "unit"}},
+		{"text for a number", least + "capacity: {total: many}\n", CodeSyntax, []string{"capacity.total", "whole number"}},
+		{"no public address", change("public_url: https://anvil.example.com", ""), CodePublicURL, []string{"public_url", "missing"}},
+		{"http", change("https://anvil", "http://anvil"), CodePublicURL, []string{"unencrypted", "https://", "loopback"}},
+		{"a path", change("example.com", "example.com/anvil"), CodePublicURL, []string{"path"}},
+		{"a user", change("https://", "https://me:hunter2@"), CodePublicURL, []string{"user name"}},
+		{"no address at all", change("https://anvil.example.com", "anvil"), CodePublicURL, []string{"not an address"}},
+		{"http GitHub", change("app_id: 1", "app_id: 1, url: 'http://git.example.com'"), CodeGitHubURL, []string{"github.url", "unencrypted"}},
+		{"no app", change("app_id: 1, ", ""), CodeValue, []string{"github.app_id"}},
+		{"no key", change("private_key_file: private-key.pem, ", ""), CodeKey, []string{"private_key_file", "private_key_env"}},
+		{"two keys", change("app_id: 1", "app_id: 1, private_key_env: X"), CodeConflict, []string{"both"}},
+		{"key that is not there", change("private-key.pem", "other.pem"), CodeKey, []string{"no file", "other.pem"}},
+		{"key that is a directory", change("private-key.pem", "."), CodeKey, []string{"not a regular file"}},
+		{"variable that is not there", change("webhook_secret_file: webhook-secret", "webhook_secret_env: ANVIL_TEST_NO_SUCH"), CodeSecret, []string{"ANVIL_TEST_NO_SUCH"}},
+		{"no secret", change(", webhook_secret_file: webhook-secret", ""), CodeSecret, []string{"webhook_secret_file"}},
+		{"no engine", change("engines: {sample: {command: [agent]}}", ""), CodeEngine, []string{"engines: {NAME:"}},
+		{"engine without a command", change("{command: [agent]}", "{kind: command}"), CodeEngine, []string{"engines.sample.command"}},
+		{"engine of an unknown kind", change("{command", "{kind: magic, command"), CodeValue, []string{"engines.sample.kind", "command"}},
+		{"two engines and no default", change("{sample:", "{b: {command: [b]}, sample:"), CodeEngine, []string{"default_engine", "b, sample"}},
+		{"default that is none", least + "default_engine: codex\n", CodeEngine, []string{"codex", "sample"}},
+		{"a job's proof for the agent", change("[agent]", "[agent], pass_env: [actions_id_token_request_token]"), CodeEngine, []string{"act as the job"}},
+		{"a value for the agent", change("[agent]", "[agent], pass_env: [KEY=hunter2]"), CodeEngine, []string{"KEY=…"}},
+		{"too little time", least + "limits: {work: 10ms}\n", CodeValue, []string{"limits.work", "1s"}},
+		{"lease without slack", least + "limits: {lease: 30s, renew_every: 15s}\n", CodeConflict, []string{"three times"}},
+		{"negative", least + "limits: {files: -1}\n", CodeValue, []string{"limits.files", "1 to"}},
+		{"more for one than for all", least + "capacity: {total: 2, per_repository: 3}\n", CodeConflict, []string{"capacity.total"}},
+		{"listen without a port", least + "listen: localhost\n", CodeValue, []string{"HOST:PORT"}},
+		{"workflow with a path", least + "dispatch: {workflow: .github/workflows/anvil.yml}\n", CodeValue, []string{"name alone"}},
+		{"repository without an owner", least + "dispatch: {repository: central}\n", CodeValue, []string{"OWNER/NAME"}},
+		{"unknown kind of runner", least + "dispatch: {runner_environments: [mine]}\n", CodeValue, []string{"self-hosted"}},
+		{"log format", least + "log_format: xml\n", CodeValue, []string{"text, json"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := Load(place(t, c.text))
+			if err == nil {
+				t.Fatalf("accepted as %+v", got)
+			}
+			problems := AsProblems(err)
+			if len(problems) != 1 {
+				t.Errorf("%d problems, want this one: %v", len(problems), err)
+			}
+			for _, want := range append(c.speaks, c.code+": ") {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%q does not say %q", err, want)
+				}
+			}
+			if len(problems) > 0 && problems[0].Next == "" {
+				t.Errorf("%q does not say what to do", err)
+			}
+			if strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("%q shows a value that may be secret", err)
+			}
+		})
+	}
+}
+
+func TestEveryProblemIsShownAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := Load(place(t, "listen: nowhere\nlog_level: loud\n"))
+	for _, want := range []string{"listen", "log_level", "public_url", "app_id", "private_key", "webhook_secret", "engines"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%v\ndoes not speak of %s", err, want)
+		}
+	}
+	if _, err := Load(filepath.Join(t.TempDir(), "none.yaml")); AsProblems(err) == nil || AsProblems(err)[0].Code != CodeFile {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	elliptical, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := pkcs1()
+	for _, c := range []struct {
+		name, pem, speaks string
+		mode              os.FileMode
+	}{
+		{"as GitHub gives it", whole, "", 0o600},
+		{"only readable", whole, "", 0o400},
+		{"converted", pkcs8(testKey()), "", 0o600},
+		{"with text before", "Bag Attributes\n" + whole, "", 0o600},
+		{"readable by the group", whole, "CFG_KEY_MODE", 0o640},
+		{"readable by everybody", whole, "chmod 600", 0o644},
+		{"empty", "\n", "empty", 0o600},
+		{"not PEM", "hunter2", "no PEM block", 0o600},
+		{"public", pemOf("PUBLIC KEY", []byte("x")), "found a public key", 0o600},
+		{"certificate", pemOf("CERTIFICATE", []byte("x")), "found a certificate", 0o600},
+		{"locked", pemOf("ENCRYPTED PRIVATE KEY", []byte("x")), "passphrase", 0o600},
+		{"locked in the old way", strings.Replace(whole, "KEY-----\n", "KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: X\n\n", 1), "passphrase", 0o600},
+		{"of another kind", pkcs8(elliptical), "another kind", 0o600},
+		{"damaged", pemOf("RSA PRIVATE KEY", []byte("hunter2")), "PKCS#1 private key that is damaged", 0o600},
+		{"damaged after conversion", pemOf("PRIVATE KEY", []byte("hunter2")), "PKCS#8 private key that is damaged", 0o600},
+		{"for SSH", pemOf("OPENSSH PRIVATE KEY", []byte("hunter2")), "no RSA private key", 0o600},
+		{"much too big", strings.Repeat("x", 65<<10), "no key", 0o600},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			path := place(t, least)
+			file := filepath.Join(filepath.Dir(path), "private-key.pem")
+			if err := os.WriteFile(file, []byte(c.pem), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Chmod(file, c.mode); err != nil {
+				t.Fatal(err)
+			}
+			got, err := Load(path)
+			if c.speaks == "" {
+				if err != nil {
+					t.Fatal(err)
+				}
+				key, err := got.PrivateKey()
+				if err != nil || !key.Equal(testKey()) {
+					t.Errorf("the key is not the one that was written: %v", err)
+				}
+				return
+			}
+			if err == nil || !strings.Contains(err.Error(), c.speaks) || !strings.Contains(err.Error(), "CFG_KEY") {
+				t.Fatalf("got %v, want it to say %q", err, c.speaks)
+			}
+			if strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("%q shows the file's content", err)
+			}
+		})
+	}
+}
+
+func TestWebhookSecrets(t *testing.T) {
+	t.Parallel()
+	for content, want := range map[string]string{"s3cret": "s3cret", "s3cret\n": "s3cret", "s3cret\r\n": "s3cret", " a b ": " a b ", "": "", "\n": "", " \n": ""} {
+		path := place(t, least)
+		if err := os.WriteFile(filepath.Join(filepath.Dir(path), "webhook-secret"), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := Load(path)
+		if want == "" {
+			if err == nil || !strings.Contains(err.Error(), "CFG_SECRET_EMPTY") {
+				t.Errorf("%q: got %v", content, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if secret, err := got.WebhookSecret(); err != nil || string(secret) != want {
+			t.Errorf("%q is read as %q, %v", content, secret, err)
+		}
+		if shown := fmt.Sprintf("%v %+v %#v", got, got, got); strings.Contains(shown, "s3cret") || strings.Contains(shown, "BEGIN") {
+			t.Errorf("a printed configuration shows a secret: %s", shown)
+		}
+	}
+}
+
+func TestSecretsFromTheEnvironment(t *testing.T) {
+	t.Setenv("ANVIL_TEST_KEY", pkcs1())
+	t.Setenv("ANVIL_TEST_SECRET", "from the environment")
+	text := strings.NewReplacer("private_key_file: private-key.pem", "private_key_env: ANVIL_TEST_KEY", "webhook_secret_file: webhook-secret", "webhook_secret_env: ANVIL_TEST_SECRET").Replace(least)
+	c, err := Load(place(t, text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if key, err := c.PrivateKey(); err != nil || !key.Equal(testKey()) {
+		t.Errorf("key: %v", err)
+	}
+	if secret, err := c.WebhookSecret(); err != nil || string(secret) != "from the environment" {
+		t.Errorf("secret: %q %v", secret, err)
+	}
+	t.Setenv("ANVIL_TEST_SECRET", "")
+	if _, err := c.WebhookSecret(); err == nil || !strings.Contains(err.Error(), CodeNoSecret) {
+		t.Errorf("an empty variable: %v", err)
+	}
+}
