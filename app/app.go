@@ -145,13 +145,19 @@ func (a *App) connect(ctx context.Context) error {
 		},
 	}
 	a.reaper = &lease.Reaper{Store: a.store, Now: now, Log: log, StartWithin: cfg.Limits.StartWithin, HoldFor: cfg.Limits.HoldFor}
-	inspection, err := inspect.NewHop(inspect.Hop{
-		Store: a.store, GitHub: hub, Blobs: a.blobs, Rules: preparer.Rules, Now: now, Log: log, HoldFor: cfg.Limits.HoldFor,
-	}, program, filepath.Join(cfg.DataDir, "quarantine"), inspect.Limits{
-		Files: cfg.Limits.Files, FileBytes: cfg.Limits.FileBytes, DiffBytes: cfg.Limits.DiffBytes, BundleBytes: cfg.Limits.BundleBytes,
-	}, []string{string(secret)})
+	inspector, err := inspect.New(inspect.Config{
+		Git: program, Dir: filepath.Join(cfg.DataDir, "quarantine"),
+		Canaries: func() []inspect.Canary { return []inspect.Canary{{Name: "the webhook secret", Value: string(secret)}} },
+	})
 	if err != nil {
 		return err
+	}
+	inspection := &inspect.Hop{
+		Store: a.store, GitHub: hub, Blobs: a.blobs, Inspector: inspector, Rules: preparer.Rules,
+		HoldFor: cfg.Limits.HoldFor, Now: now, Log: log,
+		Limits: inspect.Limits{
+			BundleBytes: cfg.Limits.BundleBytes, Files: cfg.Limits.Files, BlobBytes: cfg.Limits.FileBytes, TotalBytes: cfg.Limits.DiffBytes,
+		},
 	}
 	announcer := &publish.Announcer{
 		Store: a.store, Talk: hub, Checks: hub, Words: words, Markers: markers, Server: cfg.PublicURL, Now: now, Log: log,
@@ -285,4 +291,19 @@ func enginesOf(cfg *config.Config) map[string]runapi.Engine {
 		engines[name] = runapi.Engine{Name: name, Kind: e.Kind, Command: e.Command, PassEnv: e.PassEnv}
 	}
 	return engines
+}
+
+// Story returns all that is known about a task.
+func (a *App) Story(ctx context.Context, id anvil.TaskID) (anvil.Story, error) {
+	return a.store.Story(ctx, id)
+}
+
+// TasksSince lists the tasks that were opened after a time, oldest first.
+func (a *App) TasksSince(ctx context.Context, t time.Time) ([]anvil.TaskID, error) {
+	return a.store.TasksSince(ctx, t)
+}
+
+// Delivery returns a webhook call that was stored, with what became of it.
+func (a *App) Delivery(ctx context.Context, id anvil.DeliveryID) (anvil.Delivery, error) {
+	return a.store.Delivery(ctx, id)
 }

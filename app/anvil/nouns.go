@@ -388,6 +388,7 @@ type Story struct {
 	Runs    []Run // in order of attempts; the last one is the present
 	Events  []Event
 	Effects map[string]Effect // by key
+	Told    bool              // people have been shown the present state
 	Ahead   int               // runs that will get a slot before this one, while queued
 	Server  string            // the server's public address
 }

@@ -24,7 +24,7 @@ func (a *App) PublishToken(ctx context.Context, repo anvil.Repository) (token st
 }
 
 func (a *App) hand(ctx context.Context, op string, g grant) (string, time.Time, error) {
-	
+	g.handed = true
 	if err := a.paused(op, g); err != nil {
 		return "", time.Time{}, err
 	}

@@ -52,6 +52,9 @@ func readStory(ctx context.Context, tx *sql.Tx, id anvil.TaskID) (v anvil.Story,
 	if v.Effects, err = effectsOf(ctx, tx, id); err != nil {
 		return v, err
 	}
+	if v.Told, err = told(ctx, tx, id); err != nil {
+		return v, err
+	}
 	if run := v.Run(); run.State == anvil.Queued {
 		err = tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM runs WHERE state = 'queued' AND created_at < $1`, micros(run.CreatedAt)).Scan(&v.Ahead)
 	}

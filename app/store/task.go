@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 )
@@ -72,6 +73,12 @@ func (s *Store) OpenTask(ctx context.Context, o anvil.Opening) (anvil.Task, erro
 	return task, nil
 }
 
+// told reports whether people were shown a task's present version.
+func told(ctx context.Context, q querier, id anvil.TaskID) (is bool, err error) {
+	err = q.QueryRowContext(ctx, `SELECT told >= version FROM tasks WHERE id = $1`, id).Scan(&is)
+	return is, err
+}
+
 // Told records that people were shown the given version of a task.
 func (s *Store) Told(ctx context.Context, id anvil.TaskID, version int64) error {
 	err := s.write(ctx, nil, func(tx *sql.Tx) error {
@@ -108,4 +115,10 @@ func (s *Store) LatestTask(ctx context.Context, session anvil.SessionID) (anvil.
 func (s *Store) OpenTasks(ctx context.Context, session anvil.SessionID) ([]anvil.TaskID, error) {
 	return collect(ctx, s.db, func(r scanner) (id anvil.TaskID, err error) { return id, r.Scan(&id) },
 		`SELECT id FROM tasks WHERE session_id = $1 AND closed_at = 0 ORDER BY created_at, id`, session)
+}
+
+// TasksSince lists the tasks that were opened after a time, oldest first.
+func (s *Store) TasksSince(ctx context.Context, t time.Time) ([]anvil.TaskID, error) {
+	return collect(ctx, s.db, func(r scanner) (id anvil.TaskID, err error) { return id, r.Scan(&id) },
+		`SELECT id FROM tasks WHERE created_at > $1 ORDER BY created_at, id`, micros(t))
 }

@@ -196,11 +196,11 @@ func (s *Server) deleteRef(c *call) answer {
 
 // commitInfo is what git says about a commit.
 type commitInfo struct {
-	sha, tree                 string
-	parents                   []string
-	author, email, date       string
+	sha, tree                string
+	parents                  []string
+	author, email, date      string
 	committer, cemail, cdate string
-	message                   string
+	message                  string
 }
 
 func (s *Server) readCommit(dir, sha string) (commitInfo, error) {

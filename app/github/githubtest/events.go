@@ -170,4 +170,3 @@ func (s *Server) tellRun(r *run, action string) {
 func (s *Server) tellJob(r *run, action string) {
 	s.tell(r.repo, "workflow_job", action, s.accounts[r.Actor.ID], obj{"workflow_job": s.jobJSON(r, r.job())})
 }
-

@@ -2,6 +2,7 @@ package githubtest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -303,39 +304,82 @@ func (s *Server) dispatchWorkflow(c *call) answer {
 	if in.Ref == "" {
 		return fail(422, "Invalid request.\n\n\"ref\" wasn't supplied.")
 	}
-	w, found := s.findWorkflow(c.repo, c.r.PathValue("workflow_id"))
-	if !found {
-		return fail(404, "Not Found")
-	}
-	sha := s.git.commit(c.repo.dir, in.Ref)
-	if sha == "" {
-		return fail(422, "No ref found for: "+in.Ref)
-	}
-	content, there := s.readFile(c.repo, sha, w.Path)
-	if !there {
-		return fail(422, "Workflow does not have 'workflow_dispatch' trigger")
-	}
-	file, err := parseWorkflow(content)
-	if err != nil {
-		return fail(422, err.Error())
-	}
-	declared, has := file.dispatchInputs()
-	if !has {
-		return fail(422, "Workflow does not have 'workflow_dispatch' trigger")
-	}
-	inputs, refused := checkInputs(declared, in.Inputs)
+	r, refused := s.dispatchRun(c.repo, c.actor, c.r.PathValue("workflow_id"), in.Ref, in.Inputs)
 	if refused != nil {
 		return *refused
-	}
-	r, err := s.newRun(c.repo, w, file, in.Ref, sha, inputs, c.actor)
-	if err != nil {
-		s.log.Error("starting a run", "error", err)
-		return fail(500, "Failed to run workflow dispatch")
 	}
 	if !in.Details || mode != DispatchDetails {
 		return answer{status: http.StatusNoContent}
 	}
 	return ok(obj{"workflow_run_id": r.ID, "run_url": s.api("repos", c.repo.FullName(), "actions/runs", r.ID), "html_url": r.URL})
+}
+
+// dispatchRun checks a dispatch against the workflow file at the ref and starts
+// the run.
+func (s *Server) dispatchRun(repo *repository, who actor, workflow, ref string, sent map[string]json.RawMessage) (WorkflowRun, *answer) {
+	refuse := func(status int, message string) (WorkflowRun, *answer) {
+		a := fail(status, message)
+		return WorkflowRun{}, &a
+	}
+	w, found := s.findWorkflow(repo, workflow)
+	if !found {
+		return refuse(404, "Not Found")
+	}
+	sha := s.git.commit(repo.dir, strings.TrimPrefix(ref, "refs/heads/"))
+	if sha == "" {
+		return refuse(422, "No ref found for: "+ref)
+	}
+	content, there := s.readFile(repo, sha, w.Path)
+	if !there {
+		return refuse(422, "Workflow does not have 'workflow_dispatch' trigger")
+	}
+	file, err := parseWorkflow(content)
+	if err != nil {
+		return refuse(422, err.Error())
+	}
+	declared, has := file.dispatchInputs()
+	if !has {
+		return refuse(422, "Workflow does not have 'workflow_dispatch' trigger")
+	}
+	inputs, refused := checkInputs(declared, sent)
+	if refused != nil {
+		return WorkflowRun{}, refused
+	}
+	r, err := s.newRun(repo, w, file, ref, sha, inputs, who)
+	if err != nil {
+		s.log.Error("starting a run", "error", err)
+		return refuse(500, "Failed to run workflow dispatch")
+	}
+	return r, nil
+}
+
+// StartRun starts a workflow as the user, by the button "Run workflow".
+func (s *Server) StartRun(repo Repository, user Account, workflow, ref string, inputs map[string]string) WorkflowRun {
+	sent := map[string]json.RawMessage{}
+	for k, v := range inputs {
+		sent[k] = must(json.Marshal(v))
+	}
+	return must(s.startRun(repo, user, workflow, ref, sent))
+}
+
+func (s *Server) startRun(repo Repository, user Account, workflow, ref string, inputs map[string]json.RawMessage) (WorkflowRun, error) {
+	s.mu.Lock()
+	r, u, err := s.repoAndUser(repo.ID, user.ID)
+	s.mu.Unlock()
+	if err != nil {
+		return WorkflowRun{}, err
+	}
+	if ref == "" {
+		ref = repo.DefaultBranch
+	}
+	run, refused := s.dispatchRun(r, actor{user: u}, workflow, ref, inputs)
+	if refused != nil {
+		if refused.status == http.StatusNotFound {
+			return run, notFound("workflow %s", workflow)
+		}
+		return run, errors.New(refused.body.(problem).Message)
+	}
+	return run, nil
 }
 
 // checkInputs compares what was sent with what the workflow declares.

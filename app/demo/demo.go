@@ -1,0 +1,247 @@
+// Package demo shows the whole product on one machine: a simulated GitHub with a
+// small repository, the real server, and a real runner. A person with write
+// access comments `/anvil fix the failing test` on an issue, and some seconds
+// later there is a pull request.
+//
+// No step is faked. The webhook is signed and delivered over HTTP, the workflow is
+// dispatched over the API, the runner is a process that proves itself with an OIDC
+// token, the bundle is uploaded, inspected and pushed over git's smart HTTP. What
+// is simulated is GitHub; what stands in for a model is a sample agent, and both
+// are said to be so.
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/tools/txtar"
+
+	_ "embed"
+
+	"github.com/seed-bc0cc349/anvil/app"
+	"github.com/seed-bc0cc349/anvil/app/anvil"
+	"github.com/seed-bc0cc349/anvil/app/github/githubtest"
+	"github.com/seed-bc0cc349/anvil/config"
+)
+
+//go:embed sample.txtar
+var sample []byte
+
+// Options say how to show the demo.
+type Options struct {
+	Once bool // end after the first task
+	JSON bool // print the result as one JSON object on Out
+	Out  io.Writer
+	Err  io.Writer // progress, with JSON
+	// Listen is where the simulated GitHub listens; default 127.0.0.1:0.
+	Listen string
+	Log    *slog.Logger // of server and simulator
+}
+
+// Result is what one task of the demo led to.
+type Result struct {
+	Task         string       `json:"task"`
+	Outcome      string       `json:"outcome"`
+	PullRequest  *PullRequest `json:"pull_request"`
+	CheckRun     *CheckRun    `json:"check_run"`
+	CommentURL   string       `json:"comment_url"`
+	Verification []Check      `json:"verification"`
+	Hops         []Hop        `json:"hops"`
+	Problem      string       `json:"problem,omitempty"`
+}
+
+// PullRequest is the pull request as the simulated GitHub has it.
+type PullRequest struct {
+	Number int    `json:"number"`
+	URL    string `json:"url"`
+	Head   string `json:"head"`
+	Base   string `json:"base"`
+	Draft  bool   `json:"draft"`
+}
+
+// CheckRun is the check run as the simulated GitHub has it.
+type CheckRun struct {
+	Name       string `json:"name"`
+	Conclusion string `json:"conclusion"`
+	DetailsURL string `json:"details_url"`
+}
+
+// Check is one verification command and how it ended.
+type Check struct {
+	Name       string `json:"name"`
+	Status     string `json:"status"`
+	DurationMS int64  `json:"duration_ms"`
+}
+
+// ErrNoPullRequest says that the task ended without one.
+var ErrNoPullRequest = errors.New("the task ended without a pull request")
+
+// stage is what the demo plays on.
+type stage struct {
+	options Options
+	hub     *githubtest.Server
+	server  *app.App
+	repo    githubtest.Repository
+	person  githubtest.Account
+	issue   githubtest.Issue
+	say     func(format string, args ...any)
+}
+
+// Run shows the demo until it is over, or with Once unset until ctx ends.
+func Run(ctx context.Context, o Options) (err error) {
+	progress := o.Out
+	if o.JSON {
+		progress = o.Err
+	}
+	s := &stage{options: o, say: func(format string, args ...any) { fmt.Fprintf(progress, format+"\n", args...) }}
+	dir, err := os.MkdirTemp("", "anvil-demo-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+
+	s.say("Anvil demo: everything on this machine, nothing sent elsewhere.")
+	programs, err := find(ctx, dir, s.say)
+	if err != nil {
+		return err
+	}
+	if err := s.raise(ctx, dir, programs); err != nil {
+		return err
+	}
+	defer s.hub.Close()
+
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	served := make(chan error, 1)
+	listener, err := s.serve(serving, dir, programs, served)
+	if err != nil {
+		stop()
+		return err
+	}
+	defer func() {
+		stop()
+		err = errors.Join(err, <-served)
+	}()
+	s.say("  simulated GitHub  %s", s.hub.URL)
+	s.say("  Anvil server      http://%s", listener)
+	s.say("  agent             the sample agent: a small program of ours that repairs Go tests by trial, no model")
+	s.say("")
+
+	since := time.Now().Add(-time.Millisecond)
+	instruction := "/anvil fix the failing test"
+	s.say("@%s comments on %s#%d: %s", s.person.Login, s.repo.FullName, s.issue.Number, instruction)
+	s.hub.Comment(s.repo, s.issue.Number, s.person, instruction)
+	result, err := s.follow(ctx, &since)
+	if err != nil {
+		return err
+	}
+	if err := s.tell(result); err != nil {
+		return err
+	}
+	if o.Once {
+		if result.PullRequest == nil {
+			return ErrNoPullRequest
+		}
+		return nil
+	}
+	s.say("\nOpen the issue in a browser, comment another /anvil …, and watch:")
+	s.say("  issue         %s/%s/issues/%d", s.hub.URL, s.repo.FullName, s.issue.Number)
+	if result.PullRequest != nil {
+		s.say("  pull request  %s", result.PullRequest.URL)
+	}
+	s.say("The sample agent also knows: /anvil note: TEXT  and  /anvil write PATH: TEXT")
+	s.say("A real agent: put its command under engines: in the configuration of `anvil serve`; adapters for Codex and Claude Code come next.")
+	s.say("Ctrl-C ends the demo.")
+	for {
+		result, err := s.follow(ctx, &since)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.tell(result); err != nil {
+			return err
+		}
+	}
+}
+
+// raise starts the simulated GitHub with its people, repository and issue.
+func (s *stage) raise(ctx context.Context, dir string, p programs) error {
+	hub, err := githubtest.Start(githubtest.Options{
+		Listen: s.options.Listen, Dir: filepath.Join(dir, "github"), Log: s.options.Log,
+		Runner: githubtest.Runner{Command: []string{p.runner, "run"}, Env: goEnvironment(ctx)},
+	})
+	if err != nil {
+		return err
+	}
+	s.hub = hub
+	owner := hub.CreateAccount("acme", githubtest.Organization)
+	s.person = hub.CreateUser("mona")
+	hub.CreateUser("olaf") // an outsider, to try what happens
+	archive := txtar.Parse(sample)
+	archive.Files = append(archive.Files, txtar.File{Name: ".github/workflows/anvil.yml", Data: config.CallerWorkflow})
+	files, err := txtar.FS(archive)
+	if err != nil {
+		return err
+	}
+	if s.repo, err = hub.CreateRepository(owner, "greeter", githubtest.From{FS: files}, githubtest.RepositoryOptions{}); err != nil {
+		return err
+	}
+	hub.SetRole(s.repo, s.person, "write")
+	s.issue = hub.CreateIssue(s.repo, s.person, "Greet leaves people out",
+		"`go test ./...` fails: with two or more names, somebody is missing from the greeting.\n\nEverybody in the list should be greeted.")
+	return nil
+}
+
+// serve registers the App and starts the real server on it.
+func (s *stage) serve(ctx context.Context, dir string, p programs, served chan<- error) (address string, err error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	address = listener.Addr().String()
+	const secret = "the demo's webhook secret, known to nobody else on this machine"
+	gh := s.hub.CreateApp(githubtest.App{
+		Slug: "anvil", WebhookURL: "http://" + address + app.PathHook, WebhookSecret: secret,
+		Permissions: app.Permissions, Events: app.Events,
+	})
+	s.hub.Install(gh.ID, s.repo.Owner.ID, s.repo.ID)
+	files := map[string]string{"app.pem": gh.PrivateKeyPEM, "webhook-secret": secret}
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			return "", err
+		}
+	}
+	text, err := json.Marshal(map[string]any{ // JSON is YAML
+		"listen": address, "public_url": "http://" + address, "data_dir": filepath.Join(dir, "data"),
+		"github": map[string]any{
+			"url": s.hub.URL, "app_id": gh.ID,
+			"private_key_file": filepath.Join(dir, "app.pem"), "webhook_secret_file": filepath.Join(dir, "webhook-secret"),
+		},
+		"engines": map[string]any{"sample": map[string]any{"command": []string{p.agent}}},
+	})
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "anvil.yaml")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		return "", err
+	}
+	cfg, err := config.Load(path)
+	if err != nil {
+		return "", err
+	}
+	if s.server, err = app.New(ctx, cfg, s.options.Log); err != nil {
+		return "", err
+	}
+	go func() { served <- s.server.Run(ctx, listener) }()
+	return address, nil
+}

@@ -1,0 +1,80 @@
+package inspect
+
+import (
+	"path"
+	"slices"
+	"strings"
+)
+
+// protectedPaths are files with which a change can reach beyond itself: they
+// run with secrets, decide who must review, tell agents what to do, or act on
+// the machine of whoever checks the change out. Written folded; a pattern that
+// ends in /** stands for the folder itself, too.
+var protectedPaths = patterns(
+	// GitHub: workflows, actions, owners, templates, and our own policy.
+	".github/**", "**/codeowners", "**/action.yml", "**/action.yaml",
+	// Ours.
+	"**/.anvil*", "**/.anvil*/**",
+	// Agents: instructions, settings, tools, hooks.
+	"**/agents.md", "**/agents.override.md", "**/agent.md", "**/.agents/**",
+	"**/claude.md", "**/claude.local.md", "**/.claude/**", "**/.claude.json",
+	"**/.codex/**", "**/.mcp.json", "**/mcp.json", "**/.cursor/**", "**/.cursorrules", "**/.gemini/**", "**/gemini.md",
+	"**/.windsurf/**", "**/.windsurfrules", "**/.clinerules/**", "**/.roo/**", "**/.roorules", "**/.kiro/**", "**/.junie/**",
+	"**/.continue/**", "**/.opencode/**", "**/opencode.json", "**/opencode.jsonc", "**/.amazonq/**", "**/.aider*", "**/.goosehints",
+	"**/.copilot/**", "**/copilot-instructions.md",
+	// Git and its hooks.
+	"**/.gitmodules", "**/.gitattributes", "**/.gitconfig", "**/.githooks/**", "**/.husky/**",
+	"**/lefthook.yml", "**/.lefthook.yml", "**/.pre-commit-config.yaml",
+	// Environments and editors that run what they find.
+	"**/.devcontainer/**", "**/.devcontainer.json", "**/devcontainer.json", "**/.vscode/**", "**/.idea/**", "**/.envrc",
+	// Package managers: where downloads come from, and what runs with them.
+	"**/.npmrc", "**/.yarnrc", "**/.yarnrc.yml", "**/bunfig.toml", "**/pip.conf",
+	// Other systems that build, deploy or merge.
+	"**/.gitlab-ci.yml", ".gitlab/**", ".circleci/**", "**/.travis.yml", "**/azure-pipelines*.yml", ".azure-pipelines/**", ".azuredevops/**",
+	"**/jenkinsfile*", ".buildkite/**", "**/.drone.yml", "**/.woodpecker.yml", ".woodpecker/**", "**/appveyor.yml", "**/.appveyor.yml",
+	"**/bitbucket-pipelines.yml", ".teamcity/**", ".semaphore/**", "**/cloudbuild.yaml", "**/cloudbuild.yml", "**/.cirrus.yml", "**/.cirrus.star",
+	".forgejo/**", ".gitea/**", ".tekton/**", "**/buildspec.yml", ".ci/**", "**/.mergify.yml", "**/renovate.json*", "**/.renovaterc*",
+)
+
+// protected says whether path is protected and no pattern of allowed releases it.
+// Protection ignores case and composition, for there are machines that do;
+// a release is for the exact spelling.
+func protected(path string, allowed []string) bool {
+	folded := strings.Split(foldPath(path), "/")
+	if !slices.ContainsFunc(protectedPaths, func(p []string) bool { return match(p, folded) }) {
+		return false
+	}
+	names := strings.Split(path, "/")
+	return !slices.ContainsFunc(patterns(allowed...), func(p []string) bool { return match(p, names) })
+}
+
+// patterns splits globs into their names.
+func patterns(globs ...string) [][]string {
+	var split [][]string
+	for _, glob := range globs {
+		split = append(split, strings.Split(strings.TrimPrefix(glob, "/"), "/"))
+	}
+	return split
+}
+
+// match says whether the names of a path match a pattern, in which ** stands
+// for any number of names, and each other part is as in [path.Match].
+func match(pattern, names []string) bool {
+	// reached[i] says that the pattern so far matches the first i names.
+	reached := make([]bool, len(names)+1)
+	reached[0] = true
+	for _, part := range pattern {
+		next := make([]bool, len(names)+1)
+		for i, any := 0, false; i <= len(names); i++ {
+			any = any || reached[i]
+			if part == "**" {
+				next[i] = any
+			} else if reached[i] && i < len(names) {
+				ok, err := path.Match(part, names[i])
+				next[i+1] = ok && err == nil
+			}
+		}
+		reached = next
+	}
+	return reached[len(names)]
+}

@@ -1,0 +1,116 @@
+package inspect
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/seed-bc0cc349/anvil/app/anvil"
+	"github.com/seed-bc0cc349/anvil/app/git"
+	"github.com/seed-bc0cc349/anvil/app/sanitize"
+)
+
+// leak is a secret that was found. It does not have the secret's value.
+type leak struct {
+	path string
+	line int // 0 where there are no lines
+	kind string
+}
+
+func (l leak) String() string {
+	if l.line == 0 {
+		return fmt.Sprintf("%s (%s)", sanitize.Path(l.path), l.kind)
+	}
+	return fmt.Sprintf("%s:%d (%s)", sanitize.Path(l.path), l.line, l.kind)
+}
+
+// secrets searches what the change adds. Every new or changed file is searched
+// as a whole for what is ours, and its added lines for what looks like a secret.
+func (c *change) secrets(ctx context.Context, q *git.Repository, ours []Canary, limit int64) error {
+	known := newCanaries(ours)
+	scan, err := newScanner()
+	if err != nil {
+		return err
+	}
+	var leaks []leak
+	for _, e := range c.entries {
+		if kind, _ := known.find([]byte(e.Path)); kind != "" && !e.deleted() {
+			leaks = append(leaks, leak{"a file's name", 0, kind})
+		}
+	}
+	err = c.contents(ctx, q, limit, func(e entry, before, after []byte) {
+		if kind, line := known.find(after); kind != "" {
+			leaks = append(leaks, leak{e.Path, line, kind})
+			return
+		}
+		if binary(after) {
+			strings := printable(after)
+			if kind, _ := known.find(strings); kind != "" {
+				leaks = append(leaks, leak{e.Path, 0, kind})
+				return
+			}
+			for _, s := range addedSpans(printable(before), strings) {
+				for _, l := range scan.span(ctx, e.Path, s) {
+					l.line = 0
+					leaks = append(leaks, l)
+				}
+			}
+			return
+		}
+		for _, s := range addedSpans(before, after) {
+			leaks = append(leaks, scan.span(ctx, e.Path, s)...)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("searching for secrets: %w", context.Cause(ctx)) // a search cut short found nothing out
+	}
+	if len(leaks) == 0 {
+		return nil
+	}
+	var places []string
+	for _, l := range leaks {
+		if place := l.String(); !slices.Contains(places, place) {
+			places = append(places, place)
+		}
+	}
+	return anvil.Problemf("SECRET_IN_DIFF", nextSecret, "the change contains what looks like a secret: %s", list(places))
+}
+
+// contents calls visit with each file of the change that is not deleted, as it
+// was and as it would be. What was larger than limit counts as empty.
+func (c *change) contents(ctx context.Context, q *git.Repository, limit int64, visit func(e entry, before, after []byte)) error {
+	type half struct {
+		e   entry
+		old bool
+	}
+	var ids []string
+	var halves []half
+	for _, e := range c.entries {
+		if e.deleted() {
+			continue
+		}
+		if e.OldID != git.None && e.OldMode != git.ModeSubmodule && e.oldSize <= limit {
+			ids, halves = append(ids, e.OldID), append(halves, half{e, true})
+		}
+		ids, halves = append(ids, e.NewID), append(halves, half{e, false})
+	}
+	var before []byte
+	err := q.Blobs(ctx, ids, limit, func(_ string, content []byte) error {
+		h := halves[0]
+		halves = halves[1:]
+		if h.old {
+			before = slices.Clone(content)
+			return nil
+		}
+		visit(h.e, before, content)
+		before = nil
+		return ctx.Err()
+	})
+	if err != nil {
+		return blame(ctx, err)
+	}
+	return nil
+}

@@ -1,0 +1,89 @@
+// Anvil-sim is the simulated GitHub as a process of its own: for demonstrations,
+// and for tests that kill the server and must not lose GitHub with it.
+//
+//	anvil-sim --listen 127.0.0.1:9090 --dir DIR --runner "anvil-runner run"
+//
+// When it answers, it prints one line of JSON with its addresses. It runs until
+// SIGINT or SIGTERM, then stops its jobs and deliveries and ends. Everything it
+// knows is made through its control API at /_sim/; see docs/simulator.md.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/seed-bc0cc349/anvil/app/github/githubtest"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "anvil-sim:", err)
+		os.Exit(1)
+	}
+}
+
+// run is the program, in a form that a test can start.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("anvil-sim", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	listen := flags.String("listen", "127.0.0.1:9090", "`address` to listen on")
+	dir := flags.String("dir", "", "`directory` for repositories, workspaces and job logs (default: a temporary one)")
+	runner := flags.String("runner", "", "`command` that carries out a job, its words split at spaces (default: jobs wait)")
+	dispatch := flags.String("dispatch", string(githubtest.DispatchDetails), "how workflow_dispatch answers: details, plain or old-ghes")
+	scale := flags.Float64("cancel-scale", 1, "`factor` for the pauses of 7.5 s and 2.5 s between a cancellation's signals")
+	verbose := flags.Bool("verbose", false, "log every request")
+	var env list
+	flags.Var(&env, "runner-env", "`KEY=VALUE` for the job's environment, or KEY to pass it on; may be repeated")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	level := slog.LevelInfo
+	if *verbose {
+		level = slog.LevelDebug
+	}
+	srv, err := githubtest.Start(githubtest.Options{
+		Listen: *listen, Dir: *dir, Log: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})),
+		Runner:      githubtest.Runner{Command: strings.Fields(*runner), Env: env.resolved()},
+		Dispatch:    githubtest.DispatchMode(*dispatch),
+		CancelGrace: githubtest.Grace{Interrupt: time.Duration(*scale * 7.5e9), Terminate: time.Duration(*scale * 2.5e9)},
+	})
+	if err != nil {
+		return err
+	}
+	if err := json.NewEncoder(stdout).Encode(map[string]string{
+		"url": srv.URL, "api_url": srv.URL + "/api/v3/", "issuer": srv.Issuer(), "control_url": srv.URL + "/_sim/",
+	}); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return srv.Close()
+}
+
+// list is a flag that may be repeated.
+type list []string
+
+func (l *list) String() string     { return strings.Join(*l, " ") }
+func (l *list) Set(v string) error { *l = append(*l, v); return nil }
+
+// resolved gives names without a value the value that they have here.
+func (l list) resolved() []string {
+	var env []string
+	for _, kv := range l {
+		if !strings.Contains(kv, "=") {
+			kv += "=" + os.Getenv(kv)
+		}
+		env = append(env, kv)
+	}
+	return env
+}
