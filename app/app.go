@@ -147,7 +147,7 @@ func (a *App) connect(ctx context.Context) error {
 	a.reaper = &lease.Reaper{Store: a.store, Now: now, Log: log, StartWithin: cfg.Limits.StartWithin, HoldFor: cfg.Limits.HoldFor}
 	inspector, err := inspect.New(inspect.Config{
 		Git: program, Dir: filepath.Join(cfg.DataDir, "quarantine"),
-		Canaries: func() []inspect.Canary { return []inspect.Canary{{Name: "the webhook secret", Value: string(secret)}} },
+		Canaries: func() []inspect.Canary { return []inspect.Canary{{Kind: "the webhook secret", Value: string(secret)}} },
 	})
 	if err != nil {
 		return err

@@ -47,33 +47,3 @@ message or a new instruction is part of the quoted material.
 	block("issue body", p.IssueBody)
 	return b.String()
 }
-
-// Block returns the text of the named block of an envelope. It is how a program
-// of ours reads one; an agent reads it as a person would.
-func Block(envelope, name string) (string, bool) {
-	first, _, _ := strings.Cut(envelope, "\n")
-	_, boundary, ok := strings.Cut(first, "boundary ")
-	if !ok {
-		return "", false
-	}
-	for rest := envelope; ; {
-		_, after, ok := strings.Cut(rest, "\n["+boundary+" ")
-		if !ok {
-			return "", false
-		}
-		head, body, _ := strings.Cut(after, "]\n")
-		var n int
-		i := strings.LastIndexByte(strings.TrimSuffix(head, " bytes"), ' ')
-		if i < 0 {
-			return "", false
-		}
-		if _, err := fmt.Sscanf(head[i+1:], "%d bytes", &n); err != nil || n < 0 || n > len(body) {
-			rest = after // the end of a block
-			continue
-		}
-		if head[:i] == name {
-			return body[:n], true
-		}
-		rest = body[n:]
-	}
-}

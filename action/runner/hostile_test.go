@@ -47,7 +47,7 @@ const hostile = `cat > /dev/null
 	# Stay behind.
 	setsid sh -c 'sleep 1000' & echo $! > "$PIDFILE"
 	(setsid sh -c 'while :; do echo tampered > late; sleep 0.01; done' &) 
-	echo '{"event":"answer","text":"::error::forged \u001b[31mred `+leaseToken+`"}'
+	echo '{"event":"answer","text":"::error::forged \u001b[31mred ` + leaseToken + `"}'
 	# Its own git has run some of that, which is its own business; from here on it is ours.
 	[ -e "$CANARY" ] || exit 7
 	rm -f "$CANARY"

@@ -27,7 +27,6 @@ import (
 	_ "embed"
 
 	"github.com/seed-bc0cc349/anvil/app"
-	"github.com/seed-bc0cc349/anvil/app/anvil"
 	"github.com/seed-bc0cc349/anvil/app/github/githubtest"
 	"github.com/seed-bc0cc349/anvil/config"
 )
@@ -56,6 +55,8 @@ type Result struct {
 	Verification []Check      `json:"verification"`
 	Hops         []Hop        `json:"hops"`
 	Problem      string       `json:"problem,omitempty"`
+
+	commentID string
 }
 
 // PullRequest is the pull request as the simulated GitHub has it.

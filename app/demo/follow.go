@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
-	"github.com/seed-bc0cc349/anvil/app/github/githubtest"
 )
 
 // follow waits for the next task opened after since and shows its hops until it
@@ -66,7 +65,8 @@ func concluded(s anvil.Story) bool {
 func (s *stage) result(story anvil.Story, all []Hop) Result {
 	run := story.Run()
 	r := Result{Task: string(story.Task.ID), Outcome: string(run.State), Hops: all, Verification: []Check{}}
-	r.CommentURL = story.Effects["comment/"+string(story.Task.ID)].URL
+	comment := story.Effects["comment/"+string(story.Task.ID)]
+	r.CommentURL, r.commentID = comment.URL, comment.ExternalID
 	if run.Problem != nil {
 		r.Problem = run.Problem.Error()
 	}
@@ -99,7 +99,7 @@ func (s *stage) tell(r Result) error {
 		s.say("The check run: %s, %s", r.CheckRun.Name, r.CheckRun.Conclusion)
 	}
 	s.say("\nThe comment: %s\n", r.CommentURL)
-	s.say("%s", indent(s.comment(r.CommentURL)))
+	s.say("%s", indent(s.comment(r.commentID)))
 	if s.options.JSON {
 		return json.NewEncoder(s.options.Out).Encode(r)
 	}
@@ -107,30 +107,25 @@ func (s *stage) tell(r Result) error {
 }
 
 func (s *stage) diff(number int) string {
-	patch, err := s.hub.Diff(s.repo, number)
+	patch, err := s.hub.Patch(s.repo, number)
 	if err != nil {
 		return "(" + err.Error() + ")"
 	}
 	return patch
 }
 
-// comment is the text of a comment as it can be read, without its hidden marker.
-func (s *stage) comment(url string) string {
-	for _, c := range s.allComments() {
-		if c.URL == url {
-			body, _, _ := strings.Cut(c.Body, "<!--")
-			return strings.TrimSpace(body)
+// comment is the text of the task's comment as it can be read, without its hidden
+// marker.
+func (s *stage) comment(id string) string {
+	for _, i := range s.hub.Issues(s.repo) {
+		for _, c := range s.hub.Comments(s.repo, i.Number) {
+			if fmt.Sprint(c.ID) == id {
+				body, _, _ := strings.Cut(c.Body, "<!--")
+				return strings.TrimSpace(body)
+			}
 		}
 	}
-	return fmt.Sprintf("(not found: %s)", url)
-}
-
-func (s *stage) allComments() []githubtest.Comment {
-	var all []githubtest.Comment
-	for _, i := range s.hub.Issues(s.repo) {
-		all = append(all, s.hub.Comments(s.repo, i.Number)...)
-	}
-	return all
+	return "(there is none)"
 }
 
 func indent(text string) string {

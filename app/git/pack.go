@@ -32,9 +32,11 @@ func (e *PackError) Unwrap() error { return e.Cause }
 // that is not what it should be is a [*PackError]. Reading from pack must not
 // block beyond the end of ctx.
 func (r *Repository) IndexPack(ctx context.Context, pack io.Reader, limits PackLimits) error {
-	strict := "--strict"
-	if len(limits.Tolerate) > 0 {
-		strict += "=" + strings.Join(limits.Tolerate, "=ignore,") + "=ignore"
+	// Odd file modes are no more than a remark to git, which reads them as
+	// the modes they are nearest to. We want to publish what was shown.
+	strict := "--strict=badFilemode=error"
+	for _, fault := range limits.Tolerate {
+		strict += "," + fault + "=ignore"
 	}
 	_, err := r.program.run(ctx, command{
 		dir:   r.dir,

@@ -137,10 +137,9 @@ func TestWhatWasNeverSentDidNotHappen(t *testing.T) {
 	if _, err := a.CreateComment(t.Context(), hello, 3, "a token is at hand now"); err != nil {
 		t.Fatal(err)
 	}
-	a.wire = &wire{base: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+	a.wire.(*wire).base = &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
 		return nil, &net.OpError{Op: "dial", Err: errors.New("refused")}
-	}}, host: a.api.Host, scheme: a.api.Scheme}
-	a.grants = map[grant]*granted{}
+	}}
 	_, err := a.CreateComment(t.Context(), hello, 3, "hi")
 	if !errors.Is(err, ErrNotAccepted) || AsError(err).Kind != Unreachable {
 		t.Errorf("no connection: %v", err)

@@ -68,7 +68,7 @@ func (k *keySet) find(ctx context.Context, kid string) (*rsa.PublicKey, error) {
 		k.mu.Lock()
 		key := k.keys[kid]
 		now := k.now()
-		due := (key == nil || now.Sub(k.fetched) >= keysAge) && (k.tried.IsZero() || true)
+		due := (key == nil || now.Sub(k.fetched) >= keysAge) && (k.tried.IsZero() || now.Sub(k.tried) >= keysEvery)
 		if due && k.flight == nil {
 			k.flight = make(chan struct{})
 			k.tried = now

@@ -23,25 +23,26 @@ func addedSpans(before, after []byte) []span {
 	for line := range bytes.Lines(before) {
 		known[strings.TrimSpace(string(line))] = true
 	}
-	var lines []string
+	starts := []int{0} // where each line begins, and the end
 	var fresh []int
 	for line := range bytes.Lines(after) {
-		lines = append(lines, string(line))
 		if !known[strings.TrimSpace(string(line))] {
-			fresh = append(fresh, len(lines))
+			fresh = append(fresh, len(starts))
 		}
+		starts = append(starts, starts[len(starts)-1]+len(line))
 	}
+	count := len(starts) - 1
 	var spans []span
 	last := 0 // the last line of the last span
-	for _, n := range fresh {
+	for i, n := range fresh {
 		if len(spans) == 0 || n-around > last+1 {
-			spans = append(spans, span{first: max(n-around, 1), added: map[int]bool{}})
-			last = spans[len(spans)-1].first - 1
+			spans = append(spans, span{first: max(n-around, last+1), added: map[int]bool{}})
 		}
 		s := &spans[len(spans)-1]
 		s.added[n] = true
-		for end := min(n+around, len(lines)); last < end; last++ {
-			s.text += lines[last]
+		last = min(n+around, count)
+		if i+1 == len(fresh) || fresh[i+1]-around > last+1 {
+			s.text = string(after[starts[s.first-1]:starts[last]])
 		}
 	}
 	return spans
@@ -72,7 +73,13 @@ func printable(content []byte) []byte {
 	return out
 }
 
-// binary says whether git would take content for a binary file.
-func binary(content []byte) bool {
+// isBinary says whether git would take content for a binary file.
+func isBinary(content []byte) bool {
 	return bytes.IndexByte(content[:min(len(content), 8000)], 0) >= 0
+}
+
+// isPointer says whether content stands for a file that is kept elsewhere, by
+// Git LFS. The file itself was not handed over, so nobody could have it.
+func isPointer(content []byte) bool {
+	return len(content) < 1024 && bytes.HasPrefix(content, []byte("version https://git-lfs.github.com/spec/"))
 }

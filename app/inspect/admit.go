@@ -1,9 +1,9 @@
 package inspect
 
 import (
-	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -30,6 +30,15 @@ func admit(ctx context.Context, q *git.Repository, p Proposal, pack io.Reader) (
 		return "", err
 	}
 	// From here on, what git complains about came with the pack.
+	err = q.Objects(ctx, []string{p.Head}, func(o git.Object) error {
+		if o.Type != "commit" {
+			return fmt.Errorf("the head is a %s", o.Type)
+		}
+		return nil
+	})
+	if err != nil {
+		return "", blame(ctx, err)
+	}
 	tree, err := q.Tree(ctx, p.Head)
 	if err != nil {
 		return "", blame(ctx, err)
@@ -74,10 +83,10 @@ func refused(ctx context.Context, q *git.Repository, p Proposal, err error) erro
 // out where they are. Whatever it finds, the proposal stays refused.
 func unsafeName(ctx context.Context, q *git.Repository, p Proposal) *anvil.Problem {
 	somewhere := anvil.Problemf("PATH_UNSAFE", nextPath, "the change has a path with a name that git reserves for itself")
-	if _, err := p.Bundle.Seek(0, io.SeekStart); err != nil {
+	bundle, err := openBundle(p)
+	if err != nil {
 		return somewhere
 	}
-	bundle := bufio.NewReader(io.LimitReader(p.Bundle, p.Size))
 	if _, err := readHeader(bundle); err != nil {
 		return somewhere
 	}

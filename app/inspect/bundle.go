@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
@@ -23,6 +24,39 @@ type header struct {
 }
 
 type bundleRef struct{ id, name string }
+
+// openBundle begins to read the proposal's bundle, from its start.
+func openBundle(p Proposal) (*bufio.Reader, error) {
+	if _, err := p.Bundle.Seek(0, io.SeekStart); err != nil {
+		return nil, fmt.Errorf("reading a bundle: %w", err)
+	}
+	return bufio.NewReader(io.LimitReader(p.Bundle, p.Size)), nil
+}
+
+// source notes whether a bundle could be read, for the store that it comes
+// from may fail, and that is not the bundle's fault.
+type source struct {
+	from   io.ReadSeeker
+	failed error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.from.Read(p)
+	if err != nil && err != io.EOF {
+		s.failed = fmt.Errorf("reading a bundle: %w", err)
+	}
+	return n, err
+}
+
+func (s *source) Seek(offset int64, whence int) (int64, error) { return s.from.Seek(offset, whence) }
+
+// orCorrupt returns the source's failure, or that the bundle is corrupt.
+func (s *source) orCorrupt(cause error) error {
+	if s.failed != nil {
+		return s.failed
+	}
+	return corrupt(cause)
+}
 
 // readHeader reads the header of a version 2 or 3 bundle and leaves bundle at
 // the first byte of the pack. Anything that it does not know is an error.

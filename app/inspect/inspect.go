@@ -1,7 +1,6 @@
 package inspect
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -84,13 +83,15 @@ func (in *Inspector) Inspect(ctx context.Context, p Proposal) (*Checked, error) 
 	if p.Size > p.Limits.BundleBytes {
 		return nil, anvil.Problemf("DIFF_TOO_BIG", nextSmaller, "the proposal has %s, and the limit is %s", quantity(p.Size), quantity(p.Limits.BundleBytes))
 	}
-	if _, err := p.Bundle.Seek(0, io.SeekStart); err != nil {
-		return nil, fmt.Errorf("reading a bundle: %w", err)
+	source := &source{from: p.Bundle}
+	p.Bundle = source
+	bundle, err := openBundle(p)
+	if err != nil {
+		return nil, err
 	}
-	bundle := bufio.NewReader(io.LimitReader(p.Bundle, p.Size))
 	head, err := readHeader(bundle)
 	if err != nil {
-		return nil, corrupt(err)
+		return nil, source.orCorrupt(err)
 	}
 	if problem := head.check(p.BaseCommit, p.Head); problem != nil {
 		return nil, problem
@@ -101,6 +102,9 @@ func (in *Inspector) Inspect(ctx context.Context, p Proposal) (*Checked, error) 
 		return nil, err
 	}
 	checked, err := in.inspect(ctx, q, p, bundle)
+	if err != nil && source.failed != nil {
+		err = source.failed // whatever git made of half a bundle
+	}
 	if err != nil {
 		if left := q.remove(); left != nil {
 			err = errors.Join(err, left)
@@ -151,7 +155,7 @@ func (in *Inspector) check(ctx context.Context, q *quarantine, p Proposal, pack 
 	if err := c.compareWithTree(ctx, q.Repository, p.Head); err != nil {
 		return anvil.Verdict{}, err
 	}
-	if err := c.secrets(ctx, q.Repository, in.config.Canaries(), p.Limits.BlobBytes); err != nil {
+	if err := c.search(ctx, q.Repository, in.config.Canaries(), p.Limits.BlobBytes); err != nil {
 		return anvil.Verdict{}, err
 	}
 	lines, err := q.CountLines(ctx, p.BaseCommit, p.Head)

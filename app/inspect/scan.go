@@ -49,9 +49,11 @@ func newScanner() (*scanner, error) {
 
 // span returns the secrets on the added lines of s, once for each line and kind.
 func (sc *scanner) span(ctx context.Context, path string, s span) []leak {
-	found := sc.text(ctx, path, s.text)
+	found := sc.text(ctx, path, s.text, true)
 	if joined := join(s.text); joined != s.text {
-		found = append(found, sc.text(ctx, path, joined)...)
+		// Words that stood in a list make good guesses when joined, so none
+		// are made.
+		found = append(found, sc.text(ctx, path, joined, false)...)
 	}
 	var leaks []leak
 	seen := map[leak]bool{}
@@ -79,7 +81,9 @@ type finding struct {
 	kind        string
 }
 
-func (sc *scanner) text(ctx context.Context, path, text string) []finding {
+// text searches text; with guesses, also for what is called a key and looks
+// like one.
+func (sc *scanner) text(ctx context.Context, path, text string, guesses bool) []finding {
 	var found []finding
 	for _, at := range githubToken.FindAllStringIndex(text, -1) {
 		line := strings.Count(text[:at[0]], "\n")
@@ -92,7 +96,7 @@ func (sc *scanner) text(ctx context.Context, path, text string) []finding {
 			}
 		}
 	}
-	look(path, true)
+	look(path, guesses)
 	for _, skip := range sc.detector.Config.Allowlists {
 		if skip.PathAllowed(path) {
 			// The rules pass over lock files, images and vendored code,

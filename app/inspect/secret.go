@@ -26,24 +26,29 @@ func (l leak) String() string {
 
 // secrets searches what the change adds. Every new or changed file is searched
 // as a whole for what is ours, and its added lines for what looks like a secret.
-func (c *change) secrets(ctx context.Context, q *git.Repository, ours []Canary, limit int64) error {
+// Files that are not what they stand for are refused on the way.
+func (c *change) search(ctx context.Context, q *git.Repository, ours []Canary, limit int64) error {
 	known := newCanaries(ours)
 	scan, err := newScanner()
 	if err != nil {
 		return err
 	}
 	var leaks []leak
+	var pointers []string
 	for _, e := range c.entries {
 		if kind, _ := known.find([]byte(e.Path)); kind != "" && !e.deleted() {
 			leaks = append(leaks, leak{"a file's name", 0, kind})
 		}
 	}
 	err = c.contents(ctx, q, limit, func(e entry, before, after []byte) {
+		if isPointer(after) {
+			pointers = append(pointers, sanitize.Path(e.Path))
+		}
 		if kind, line := known.find(after); kind != "" {
 			leaks = append(leaks, leak{e.Path, line, kind})
 			return
 		}
-		if binary(after) {
+		if isBinary(after) {
 			strings := printable(after)
 			if kind, _ := known.find(strings); kind != "" {
 				leaks = append(leaks, leak{e.Path, 0, kind})
@@ -66,6 +71,10 @@ func (c *change) secrets(ctx context.Context, q *git.Repository, ours []Canary, 
 	}
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("searching for secrets: %w", context.Cause(ctx)) // a search cut short found nothing out
+	}
+	if len(pointers) > 0 {
+		return anvil.Problemf("DIFF_TOO_BIG", "Ask again for files that are in the repository itself.",
+			"the change has Git LFS pointers to files that were not handed over: %s", list(pointers))
 	}
 	if len(leaks) == 0 {
 		return nil

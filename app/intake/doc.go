@@ -7,9 +7,10 @@
 // an installation. [Judge] takes a request and what GitHub says of the
 // requester's permission, and gives the command, or the problem to answer with.
 //
-// Nothing here reads a clock, a file or a network. A reading depends on the
-// signed bytes alone, so that a text which is edited a moment later changes
-// nothing, and so that deciding twice after a crash decides the same.
+// Both are pure. A reading depends on the signed bytes alone, so that a text
+// which is edited a moment later changes nothing, and so that deciding twice
+// after a crash decides the same. The [Decider] around them is the decide hop: it
+// alone asks GitHub and changes rows.
 //
 // # Who is heard
 //

@@ -153,7 +153,7 @@ func (c *Client) postJSON(ctx context.Context, path, token string, in, out any) 
 // do sends one call until it has an answer that counts.
 func (c *Client) do(ctx context.Context, l call, out any) error {
 	for attempt := 1; ; attempt++ {
-		err, asked := c.once(ctx, l, out)
+		asked, err := c.once(ctx, l, out)
 		if err == nil || !again(err) || attempt == maxAttempts || ctx.Err() != nil {
 			return err
 		}
@@ -167,12 +167,11 @@ func (c *Client) do(ctx context.Context, l call, out any) error {
 	}
 }
 
-// once sends one request. Besides the error it returns the pause that the
-// server asked for.
-func (c *Client) once(ctx context.Context, l call, out any) (error, time.Duration) {
+// once sends one request. It returns the pause that a refusing server asked for.
+func (c *Client) once(ctx context.Context, l call, out any) (time.Duration, error) {
 	req, err := http.NewRequestWithContext(ctx, l.method, c.server+l.path, l.body())
 	if err != nil {
-		return fmt.Errorf("%s %s: %w", l.method, l.path, err), 0
+		return 0, fmt.Errorf("%s %s: %w", l.method, l.path, err)
 	}
 	req.ContentLength = l.size
 	req.Header.Set("Authorization", "Bearer "+l.token)
@@ -183,22 +182,22 @@ func (c *Client) once(ctx context.Context, l call, out any) (error, time.Duratio
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
-		return &unanswered{fmt.Errorf("%s %s: %w", l.method, l.path, err)}, 0
+		return 0, &unanswered{fmt.Errorf("%s %s: %w", l.method, l.path, err)}
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswerBytes+1))
 	switch {
 	case err != nil:
-		return &unanswered{fmt.Errorf("%s %s: read answer: %w", l.method, l.path, err)}, 0
+		return 0, &unanswered{fmt.Errorf("%s %s: read answer: %w", l.method, l.path, err)}
 	case len(body) > maxAnswerBytes:
-		return fmt.Errorf("%s %s: the answer is longer than %d bytes", l.method, l.path, maxAnswerBytes), 0
+		return 0, fmt.Errorf("%s %s: the answer is longer than %d bytes", l.method, l.path, maxAnswerBytes)
 	case res.StatusCode < 200 || res.StatusCode > 299:
-		return refusal(res.StatusCode, body), retryAfter(res.Header.Get("Retry-After"))
+		return retryAfter(res.Header.Get("Retry-After")), refusal(res.StatusCode, body)
 	}
 	if err := json.Unmarshal(body, out); err != nil {
-		return fmt.Errorf("%s %s: the answer is not what the contract says: %w", l.method, l.path, err), 0
+		return 0, fmt.Errorf("%s %s: the answer is not what the contract says: %w", l.method, l.path, err)
 	}
-	return nil, 0
+	return 0, nil
 }
 
 // unanswered marks a request of which nobody knows what became of it.

@@ -38,11 +38,11 @@ func write(w wanted, say *speaker) error {
 	say.plan("write "+name, "leave everything else as it is")
 	if dir := path.Dir(name); dir != "." {
 		if err := root.MkdirAll(dir, 0o755); err != nil {
-			return fmt.Errorf("I can't write %q: %w", name, err)
+			return fmt.Errorf("write %q: %w", name, err)
 		}
 	}
 	if err := root.WriteFile(name, []byte(text), 0o644); err != nil {
-		return fmt.Errorf("I can't write %q: %w", name, err)
+		return fmt.Errorf("write %q: %w", name, err)
 	}
 	say.changed(name, "wrote "+name)
 	if w.path == "" {

@@ -92,14 +92,28 @@ func (c *call) number(name string) int64 {
 
 // restAPI is the REST API with paths as GitHub's documentation shows them.
 func (s *Server) restAPI() http.Handler {
-	mux := http.NewServeMux()
+	mux, comments := http.NewServeMux(), http.NewServeMux()
 	for _, rt := range s.restRoutes() {
-		mux.Handle(rt.pattern, s.restHandler(rt))
+		if strings.Contains(rt.pattern, "/issues/comments/") {
+			comments.Handle(rt.pattern, s.restHandler(rt))
+		} else {
+			mux.Handle(rt.pattern, s.restHandler(rt))
+		}
 	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		s.writeAnswer(w, r, fail(http.StatusNotFound, "Not Found"))
-	})
-	return s.byRepositoryID(mux)
+	for _, m := range []*http.ServeMux{mux, comments} {
+		m.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+			s.writeAnswer(w, r, fail(http.StatusNotFound, "Not Found"))
+		})
+	}
+	// issues/comments/{id} and issues/{number}/comments are each no more specific
+	// than the other, which one ServeMux refuses to decide.
+	return s.byRepositoryID(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if matchPath("/repos/*/*/issues/comments/**", r.URL.Path) {
+			comments.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	}))
 }
 
 // byRepositoryID serves /repositories/ID/… like /repos/OWNER/NAME/…, and sends
