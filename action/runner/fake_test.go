@@ -39,9 +39,13 @@ const (
 	leaseToken = "canary-lease-5c77f2a1"
 	readToken  = "ghs_canary-read_0b1d.more-e94c"
 	jobSecret  = "canary-job-secret-61aa"
+	// These two the runner does not know as secrets, so that no redaction hides
+	// that they got through.
+	inputSecret = "canary-input-0be2"
+	cloudSecret = "canary-cloud-77d0"
 )
 
-var canaries = []string{nonce, idToken, idRequest, leaseToken, readToken, jobSecret}
+var canaries = []string{nonce, idToken, idRequest, leaseToken, readToken, jobSecret, inputSecret, cloudSecret}
 
 // server speaks the server's side of the contract, GitHub's identity tokens, and
 // git over HTTP with the read token.
@@ -259,7 +263,7 @@ func newMachine(t *testing.T, s *server) *machine {
 		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "RUNNER_TEMP=" + m.temp, "RUNNER_NAME=test 1",
 		"ANVIL_SERVER=" + s.http.URL + "/", "ANVIL_TASK=abcdefghjk.1", "ANVIL_NONCE=" + nonce,
 		"ACTIONS_ID_TOKEN_REQUEST_URL=" + s.http.URL + "/oidc?v=1", "ACTIONS_ID_TOKEN_REQUEST_TOKEN=" + idRequest,
-		"GITHUB_TOKEN=" + jobSecret, "INPUT_SECRET=" + jobSecret, "AWS_SECRET=" + jobSecret,
+		"GITHUB_TOKEN=" + jobSecret, "INPUT_SECRET=" + inputSecret, "AWS_SECRET=" + cloudSecret,
 	}
 	for _, name := range []string{"ENV", "PATH", "OUTPUT", "STATE", "STEP_SUMMARY"} {
 		path := filepath.Join(files, name)

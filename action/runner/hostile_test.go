@@ -17,6 +17,7 @@ import (
 const hostile = `cat > /dev/null
 	# Print whatever the environment holds, plain and hidden, to both outputs.
 	env; env >&2; env | base64 -w0; echo
+	cat /proc/self/environ /proc/$PPID/environ | tr '\0' '\n' | grep -a 'canary-' && exit 8
 	# Speak to GitHub's runner.
 	for c in 'add-mask::x' 'set-output name=a::b' 'set-env name=A::b' 'error::forged' 'stop-commands::mine' 'group::forged' 'warning::forged' 'add-path::/tmp'; do
 		echo "::$c"; echo "  ::$c"; printf 'x\r::%s\n' "$c"; echo "##[$c]"; printf '\033[2K::%s\n' "$c"
@@ -44,6 +45,7 @@ const hostile = `cat > /dev/null
 	mkfifo pipe; ln -s /etc/passwd link; ln -s / root; mkdir closed; echo hidden > closed/f; chmod 000 closed
 	# The files through which a step changes the next.
 	for f in ENV PATH OUTPUT STATE STEP_SUMMARY; do echo 'FORGED=1' >> "$STEP/$f"; done
+	rm "$STEP/PATH"; mkfifo "$STEP/PATH"; ln -sf "$STEP/PATH" "$STEP/STATE"
 	# Stay behind.
 	setsid sh -c 'sleep 1000' & echo $! > "$PIDFILE"
 	(setsid sh -c 'while :; do echo tampered > late; sleep 0.01; done' &) 
@@ -57,7 +59,7 @@ func TestRunHostileAgent(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	s.assign(project, hostile)
-	s.assignment.Engine.PassEnv = []string{"CANARY", "PIDFILE", "STEP", "GITHUB_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "anvil_nonce"}
+	s.assignment.Engine.PassEnv = []string{"CANARY", "PIDFILE", "STEP", "GITHUB_TOKEN", "INPUT_SECRET", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "anvil_nonce"}
 	m := newMachine(t, s)
 	dir := t.TempDir()
 	canary, pidFile := filepath.Join(dir, "canary"), filepath.Join(dir, "pid")

@@ -2,14 +2,13 @@ package runner
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
-
-	"crypto/rand"
 
 	"github.com/seed-bc0cc349/anvil/action/agent"
 	"github.com/seed-bc0cc349/anvil/action/confine"
@@ -116,95 +115,6 @@ func (j *job) surroundings(w *workspace.Workspace, purpose string, pass []string
 		j.log.Warn("%s belongs to the job and is not passed on, though the configuration asks for it.", name)
 	}
 	return home, env, nil
-}
-
-// collect makes a commit and a bundle of the agent's tree and uploads the bundle,
-// even if the work was ended early: then what there is may be of use later. It
-// returns nil if nothing was changed.
-func (j *job) collect(work, life context.Context, w *workspace.Workspace) (*workspace.Result, error) {
-	halted := haltOf(work)
-	switch {
-	case halted != nil && halted.lost:
-		return nil, halted
-	case halted != nil && halted.hurry:
-		var cancel context.CancelFunc
-		life, cancel = context.WithTimeout(life, 2*time.Second)
-		defer cancel()
-	}
-	r, err := w.Collect(life, "Result of run "+j.assignment.Run)
-	if err != nil {
-		return nil, &runapi.Error{
-			Code: codeWorkspace, What: fmt.Sprintf("The agent's tree could not be made into a commit: %v.", err),
-			Next: "Look at the run's log, then say /anvil retry.",
-		}
-	}
-	if r == nil {
-		return nil, nil
-	}
-	for _, name := range r.Removed {
-		j.journal.quote(runapi.KindWarning, j.fit("Left out of the result: "+name, maxText), nil)
-	}
-	if limit := j.limits().bundle; r.Size > limit {
-		return nil, &runapi.Error{
-			Code: codeTooBig, What: fmt.Sprintf("The change is %d bytes packed; the limit is %d.", r.Size, limit),
-			Next: "Ask for less at once, or raise the limit in the server's configuration.",
-		}
-	}
-	f, err := os.Open(r.Bundle)
-	if err == nil {
-		defer f.Close()
-		var stored runapi.ArtifactAnswer
-		if stored, err = j.holder.Upload(life, runapi.ArtifactBundle, f, r.Size); err == nil {
-			j.uploaded = stored.Digest
-			j.log.Say("Collected %s as %s, %d bytes packed.", plural(len(r.Files), "changed file"), short(r.Commit), r.Size)
-			return r, nil
-		}
-	}
-	if h := lostBy(err); h != nil {
-		return nil, h
-	}
-	return nil, &runapi.Error{Code: codeUpload, What: fmt.Sprintf("The change could not be uploaded: %v.", err), Next: "Say /anvil retry."}
-}
-
-// verify runs the project's checks on a fresh checkout of the result.
-func (j *job) verify(work context.Context, w *workspace.Workspace, r *workspace.Result) (verify.Record, error) {
-	dir, err := w.Checkout(work, r, "verify")
-	if err != nil {
-		return verify.Record{}, &runapi.Error{Code: codeWorkspace, What: fmt.Sprintf("The result could not be checked out: %v.", err)}
-	}
-	plan := verify.Plan{Commands: j.assignment.Verify, Source: j.assignment.VerifySource}
-	if len(plan.Commands) == 0 {
-		plan = verify.Detect(dir)
-	}
-	_, env, err := j.surroundings(w, "verify", nil)
-	if err != nil {
-		return verify.Record{}, &runapi.Error{Code: codeWorkspace, What: fmt.Sprintf("The checks could not be prepared: %v.", err)}
-	}
-	record, err := verify.Run(work, plan, verify.Bench{
-		Confine: j.confinement(), Dir: dir, Env: env, Limit: j.limits().verify, Grace: grace,
-		Begin: func(command string) { j.log.Quote("$ " + command) },
-		Line:  j.log.Quote,
-		Clean: j.safe,
-		Done: func(c runapi.Check) {
-			j.log.Quote(fmt.Sprintf("%s: %s, exit code %d, %d ms", c.Name, c.Status, c.ExitCode, c.DurationMS))
-			j.journal.add(runapi.KindCheck, j.fit(c.Name+": "+c.Status, maxText), mustJSON(c))
-		},
-	})
-	if err != nil {
-		return record, err
-	}
-	j.log.Say("Verification: %s. %s", record.Status, strings.TrimSpace(record.Reason+" ("+record.Source+")"))
-	j.record = &record
-	return record, nil
-}
-
-// attach names the result in what is handed back.
-func (j *job) attach(f *runapi.FinishRequest, r *workspace.Result) {
-	if r == nil {
-		return
-	}
-	f.Head, f.Bundle = r.Commit, j.uploaded
-	j.changed = r.Files
 }
 
 // handOver is the beginning of what is handed back.

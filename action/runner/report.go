@@ -31,7 +31,11 @@ func (j *job) report(work, life context.Context) int {
 	j.upload(uploads, runapi.ArtifactLog, j.log.Copy())
 	j.journal.flush(uploads)
 
-	answer, err := j.holder.Finish(life, j.finish)
+	var answer runapi.FinishAnswer
+	err := j.insist(life, "hand the run back", func() (err error) {
+		answer, err = j.holder.Finish(life, j.finish)
+		return err
+	})
 	j.log.EndGroup()
 	switch {
 	case err == nil:
@@ -44,6 +48,22 @@ func (j *job) report(work, life context.Context) int {
 	}
 	j.log.Fail("The run could not be handed back: %v", err)
 	return NotHanded
+}
+
+// patience is how long a server that is away may take to come back before the
+// work of a run is given up.
+const patience = 5 * time.Minute
+
+// insist makes a call without which the run was in vain, again and again while
+// the server is away. The client itself pauses between its attempts.
+func (j *job) insist(ctx context.Context, to string, call func() error) error {
+	for deadline := time.Now().Add(patience); ; {
+		err := call()
+		if err == nil || !runapi.TryLater(err) || ctx.Err() != nil || time.Now().After(deadline) {
+			return err
+		}
+		j.log.Say("Could not %s yet; trying again: %v", to, err)
+	}
 }
 
 // uploadTime is life, less what the last call needs if a signal ends it soon. A

@@ -147,13 +147,17 @@ func (j *job) claim(ctx context.Context) error {
 		return err
 	}
 	j.log.Secret(idToken)
-	a, err := j.client.Claim(ctx, idToken, runapi.ClaimRequest{
+	request := runapi.ClaimRequest{
 		Run: in.task, Nonce: in.nonce,
 		Runner: runapi.RunnerInfo{
 			Name: j.Getenv("RUNNER_NAME"), OS: runtime.GOOS, Arch: runtime.GOARCH, Version: j.Version, Clock: time.Now(),
 		},
-	})
-	if err != nil {
+	}
+	var a runapi.Assignment
+	if err := j.insist(ctx, "claim the run", func() (err error) {
+		a, err = j.client.Claim(ctx, idToken, request)
+		return err
+	}); err != nil {
 		return err
 	}
 	j.log.Secret(a.LeaseToken, a.ReadToken)

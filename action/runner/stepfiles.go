@@ -26,12 +26,13 @@ func guardStepFiles(getenv func(string) string) stepFiles {
 func (s stepFiles) restore() (changed []string) {
 	for key, was := range s {
 		name, path, _ := strings.Cut(key, "=")
-		if b, err := os.ReadFile(path); err == nil && string(b) == string(was) {
-			if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() {
+		// Looked at before it is read: it may be a pipe by now, or a link to one.
+		if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() && info.Size() == int64(len(was)) {
+			if b, err := os.ReadFile(path); err == nil && string(b) == string(was) {
 				continue
 			}
 		}
-		_ = os.Remove(path) // it may be a link by now
+		_ = os.Remove(path)
 		_ = os.WriteFile(path, was, 0o644)
 		changed = append(changed, name)
 	}

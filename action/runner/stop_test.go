@@ -2,6 +2,7 @@ package runner_test
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -132,4 +133,37 @@ func TestRunStoppedBeforeTheClaim(t *testing.T) {
 	if left, err := os.ReadDir(m.temp); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v %v", left, err)
 	}
+}
+
+// The program itself, as a job runs it, hears SIGINT and hands the run back.
+func TestProgramStoppedBySignal(t *testing.T) {
+	t.Parallel()
+	program := filepath.Join(t.TempDir(), "anvil-runner")
+	if out, err := exec.Command("go", "build", "-o", program, "../../cmd/anvil-runner").CombinedOutput(); err != nil {
+		t.Skipf("build the program: %v %s", err, out)
+	}
+	s, m, pidFile, ready := stubbornly(t)
+	cmd := exec.Command(program)
+	cmd.Env, cmd.Stdout, cmd.Stderr = m.config.Environ, &m.out, os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-ready
+	sent := time.Now()
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v\n%s", err, m.out.String())
+	}
+	if took := time.Since(sent); took > 7*time.Second {
+		t.Errorf("it took %s to end", took)
+	}
+	if s.finish == nil || s.finish.Result != runapi.Cancelled || s.finish.Bundle == "" {
+		t.Errorf("finish: %+v", s.finish)
+	}
+	if !processGone(t, pidFile) {
+		t.Error("a process that the agent left behind is still there")
+	}
+	noCanaries(t, s, m)
 }

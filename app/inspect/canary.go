@@ -61,14 +61,11 @@ func core(value string) string {
 	return body[min(48, len(body)):]
 }
 
-// cut files form under the windows that do not overlap, and under the last one.
+// cut files kind under each window of form.
 func cut(into map[string]string, form, kind string) {
 	form = string(squeeze([]byte(form)))
-	for i := 0; i+window <= len(form); i += window {
+	for i := 0; i+window <= len(form); i++ {
 		into[form[i:i+window]] = kind
-	}
-	if len(form) >= window {
-		into[form[len(form)-window:]] = kind
 	}
 }
 

@@ -75,18 +75,19 @@ func TestLeftoversOfACrashAreSwept(t *testing.T) {
 }
 
 // refuses inspects p, and wants a problem with code that has each of parts in
-// its text, and shows nothing that it should not.
-func (s *scene) refuses(t *testing.T, p Proposal, code anvil.Code, parts ...string) {
+// its text, and shows nothing that it should not. It returns the text.
+func (s *scene) refuses(t *testing.T, p Proposal, code anvil.Code, parts ...string) string {
 	t.Helper()
 	checked, err := s.inspector.Inspect(t.Context(), p)
 	if err == nil {
 		t.Errorf("passed with %+v, want %s", checked.Verdict, code)
-		return
+		checked.Close()
+		return ""
 	}
 	problem := anvil.AsProblem(err)
 	if problem == nil {
 		t.Errorf("got %v, want %s", err, code)
-		return
+		return ""
 	}
 	if problem.Code != code {
 		t.Errorf("got %s (%v), want %s", problem, problem.Cause, code)
@@ -104,4 +105,5 @@ func (s *scene) refuses(t *testing.T, p Proposal, code anvil.Code, parts ...stri
 	if left, _ := os.ReadDir(s.dir); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
+	return problem.Error()
 }

@@ -35,6 +35,12 @@ func headline(s anvil.Story) string {
 	if o := s.Task.Outcome; o != nil {
 		switch o.State {
 		case anvil.Succeeded:
+			switch v := run.Report; {
+			case v != nil && v.Verification.Status == anvil.NotPassed:
+				return fmt.Sprintf("⚠️ Pull request #%d is there%s, but its verification failed", s.Session.PullRequest, took)
+			case v != nil && v.Verification.Status == anvil.Unverified:
+				return fmt.Sprintf("☑️ Pull request #%d is there%s, and could not be verified", s.Session.PullRequest, took)
+			}
 			return fmt.Sprintf("✅ Pull request #%d is ready for you%s", s.Session.PullRequest, took)
 		case anvil.Unchanged:
 			return "💬 Answered, nothing to change" + took
@@ -68,11 +74,11 @@ func headline(s anvil.Story) string {
 // links puts the places to look at on one line.
 func links(s anvil.Story) string {
 	var all []string
-	if n := s.Session.PullRequest; n != 0 {
-		all = append(all, fmt.Sprintf("Pull request #%d", n))
-	}
-	if s.Task.Outcome != nil && s.Task.Outcome.State == anvil.Succeeded {
+	switch n := s.Session.PullRequest; {
+	case s.Task.Outcome != nil && s.Task.Outcome.State == anvil.Succeeded: // the headline names it
 		all = append(all, "branch `"+s.Session.Branch+"`")
+	case n != 0:
+		all = append(all, fmt.Sprintf("pull request #%d", n))
 	}
 	if url := s.Run().Placement.URL; url != "" {
 		all = append(all, "[workflow run]("+url+")")

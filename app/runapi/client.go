@@ -154,7 +154,7 @@ func (c *Client) postJSON(ctx context.Context, path, token string, in, out any) 
 func (c *Client) do(ctx context.Context, l call, out any) error {
 	for attempt := 1; ; attempt++ {
 		asked, err := c.once(ctx, l, out)
-		if err == nil || !again(err) || attempt == maxAttempts || ctx.Err() != nil {
+		if err == nil || !TryLater(err) || attempt == maxAttempts || ctx.Err() != nil {
 			return err
 		}
 		d := min(firstWait<<(attempt-1), longestWait)
@@ -205,7 +205,9 @@ type unanswered struct{ error }
 
 func (u *unanswered) Unwrap() error { return u.error }
 
-func again(err error) bool {
+// TryLater reports whether err says that the server can't be reached or is busy,
+// so that the same call may succeed later.
+func TryLater(err error) bool {
 	var u *unanswered
 	if errors.As(err, &u) {
 		return true

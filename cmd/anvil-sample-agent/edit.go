@@ -145,8 +145,14 @@ func isIdent(x ast.Expr) bool { _, ok := x.(*ast.Ident); return ok }
 
 // oneOff moves a bound by one.
 func (e *editor) oneOff(x ast.Expr) {
-	if _, isNumber := x.(*ast.BasicLit); isNumber {
+	switch x := x.(type) {
+	case *ast.BasicLit:
 		return // constant does that
+	case *ast.BinaryExpr:
+		if lit, ok := x.Y.(*ast.BasicLit); ok && lit.Value == "1" && (x.Op == token.ADD || x.Op == token.SUB) {
+			e.replace(x, kindBound, e.text(x.X))
+			return // and the rest is another operator or constant
+		}
 	}
 	for _, by := range []string{"-1", "+1"} {
 		e.replace(x, kindBound, e.text(x)+by)

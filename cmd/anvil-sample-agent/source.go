@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
 	"go/ast"
+	"go/format"
 	"go/parser"
 	"go/token"
 	"os"
@@ -53,9 +55,16 @@ func (c candidate) where() string {
 	return "`" + c.fn.Name.Name + "`"
 }
 
-// apply returns the file with the edit.
+// apply returns the file with the edit, formatted if it was before.
 func (c candidate) apply() []byte {
-	return []byte(string(c.file.src[:c.from]) + c.text + string(c.file.src[c.to:]))
+	changed := []byte(string(c.file.src[:c.from]) + c.text + string(c.file.src[c.to:]))
+	if was, err := format.Source(c.file.src); err != nil || !bytes.Equal(was, c.file.src) {
+		return changed
+	}
+	if formatted, err := format.Source(changed); err == nil {
+		return formatted
+	}
+	return changed
 }
 
 // far is the distance of what no failing test calls, as far as one can see.

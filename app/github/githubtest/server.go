@@ -212,3 +212,21 @@ func (s *Server) addr(parts ...any) string {
 func (s *Server) api(parts ...any) string {
 	return s.addr(append([]any{"api/v3"}, parts...)...)
 }
+
+// WaitFor waits until something is so. It looks again at every change, and holds
+// nothing while it looks.
+func (s *Server) WaitFor(ctx context.Context, so func() bool) error {
+	for {
+		s.mu.Lock()
+		changing := s.changing
+		s.mu.Unlock()
+		if so() {
+			return nil
+		}
+		select {
+		case <-changing:
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for a change: %w", ctx.Err())
+		}
+	}
+}

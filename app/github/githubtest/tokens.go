@@ -305,7 +305,7 @@ func (s *Server) createToken(c *call) answer {
 		t.permissions["metadata"] = "read"
 	}
 	t.expires = s.now().Add(tokenLife)
-	shown := s.issuer.installationToken(s.URL, inst, t)
+	shown := s.issuer.installationToken(inst, t)
 	s.tokens[shown] = t
 	out := obj{"token": shown, "expires_at": at(t.expires), "permissions": t.permissions, "repository_selection": inst.Selection()}
 	if t.repos != nil {
@@ -321,10 +321,9 @@ func (s *Server) createToken(c *call) answer {
 
 // installationToken is shaped like GitHub's since April 2026: ghs_, the App's id,
 // and a JWT, some 520 characters in all. What counts is the server's own record.
-func (i *issuer) installationToken(issuer string, inst *Installation, t *token) string {
+func (i *issuer) installationToken(inst *Installation, t *token) string {
 	body, _ := json.Marshal(obj{
-		"iss": issuer, "sub": fmt.Sprintf("installation:%d", inst.ID), "aud": "api", "jti": newGUID(),
-		"iat": t.expires.Add(-tokenLife).Unix(), "exp": t.expires.Unix(),
+		"ins": inst.ID, "jti": newGUID()[:18], "exp": t.expires.Unix(),
 	})
 	jwt, err := i.sign(i.current(), body)
 	if err != nil {

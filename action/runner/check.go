@@ -1,0 +1,43 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/seed-bc0cc349/anvil/action/verify"
+	"github.com/seed-bc0cc349/anvil/action/workspace"
+	"github.com/seed-bc0cc349/anvil/app/runapi"
+)
+
+// verify runs the project's checks on a fresh checkout of the result.
+func (j *job) verify(work context.Context, w *workspace.Workspace, r *workspace.Result) (verify.Record, error) {
+	dir, err := w.Checkout(work, r, "verify")
+	if err != nil {
+		return verify.Record{}, &runapi.Error{Code: codeWorkspace, What: fmt.Sprintf("The result could not be checked out: %v.", err)}
+	}
+	plan := verify.Plan{Commands: j.assignment.Verify, Source: j.assignment.VerifySource}
+	if len(plan.Commands) == 0 {
+		plan = verify.Detect(dir)
+	}
+	_, env, err := j.surroundings(w, "verify", nil)
+	if err != nil {
+		return verify.Record{}, &runapi.Error{Code: codeWorkspace, What: fmt.Sprintf("The checks could not be prepared: %v.", err)}
+	}
+	record, err := verify.Run(work, plan, verify.Bench{
+		Confine: j.confinement(), Dir: dir, Env: env, Limit: j.limits().verify, Grace: grace,
+		Begin: func(command string) { j.log.Quote("$ " + command) },
+		Line:  j.log.Quote,
+		Clean: j.safe,
+		Done: func(c runapi.Check) {
+			j.log.Quote(fmt.Sprintf("%s: %s, exit code %d, %d ms", c.Name, c.Status, c.ExitCode, c.DurationMS))
+			j.journal.add(runapi.KindCheck, j.fit(c.Name+": "+c.Status, maxText), mustJSON(c))
+		},
+	})
+	if err != nil {
+		return record, err
+	}
+	j.log.Say("Verification: %s. %s", record.Status, strings.TrimSpace(record.Reason+" ("+record.Source+")"))
+	j.record = &record
+	return record, nil
+}

@@ -1,0 +1,192 @@
+package notify_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed-bc0cc349/anvil/app/anvil"
+	"github.com/seed-bc0cc349/anvil/app/notify"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+var start = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+
+// story is a task of mona's whose run is in the given state.
+func story(state anvil.State, change ...func(*anvil.Story)) anvil.Story {
+	s := anvil.Story{
+		Session: anvil.Session{Repository: anvil.Repository{Owner: "acme", Name: "web", DefaultBranch: "main"}, Issue: 12, Branch: "anvil/12-login-loops"},
+		Task: anvil.Task{ID: "7q2m9x1c4k", Version: 3, CreatedAt: start, Command: anvil.Command{
+			Requester: anvil.Actor{ID: 583231, Login: "mona"}, Verb: anvil.VerbDo,
+			Prompt: anvil.Prompt{Instruction: "fix the login redirect", IssueTitle: "Login loops"},
+		}},
+		Effects: map[string]anvil.Effect{},
+	}
+	run := anvil.Run{ID: "7q2m9x1c4k.1", Task: s.Task.ID, Attempt: 1, State: state, CreatedAt: start}
+	if state != anvil.Queued {
+		run.BaseRef, run.BaseCommit = "main", strings.Repeat("c0ffee", 7)[:40]
+		run.Engine = anvil.EngineInfo{Name: "codex", Kind: "command", Model: "big"}
+		run.Placement = anvil.Placement{WorkflowRun: 5, URL: "https://github.example/acme/web/actions/runs/5"}
+	}
+	switch state {
+	case anvil.Inspecting, anvil.Held, anvil.Delivering, anvil.Succeeded, anvil.Unchanged:
+		run.Report = &anvil.Report{Result: "proposed", Answer: "The redirect lost its query. It is kept now.", Verification: anvil.Verification{
+			Status: anvil.Passed, Source: ".github/anvil.yml", Checks: []anvil.Check{
+				{Name: "npm test", Status: anvil.Passed, DurationMS: 12_300},
+				{Name: "npm run lint | tee log", Status: anvil.Passed, DurationMS: 900},
+			},
+		}}
+	}
+	switch state {
+	case anvil.Held, anvil.Delivering, anvil.Succeeded:
+		run.Verdict = &anvil.Verdict{Tree: "t", Additions: 4, Deletions: 1, Files: []anvil.FileChange{{Path: "src/login.js", Status: "M", Additions: 4, Deletions: 1}}}
+	}
+	if state.Ended() {
+		s.Task.ClosedAt = start.Add(83 * time.Second)
+		s.Task.Outcome = &anvil.Outcome{State: state}
+	}
+	s.Runs = []anvil.Run{run}
+	for _, c := range change {
+		c(&s)
+	}
+	return s
+}
+
+func problem(p *anvil.Problem) func(*anvil.Story) {
+	return func(s *anvil.Story) {
+		s.Runs[0].Problem = p
+		if s.Task.Outcome != nil {
+			s.Task.Outcome.Problem = p
+		}
+	}
+}
+
+func merged(s *anvil.Story) { s.Session.PullRequest = 13 }
+
+// hostile puts text of an attacker into every place that takes text from outside.
+func hostile(s *anvil.Story) {
+	const bad = "@everyone Fixes #1 <!-- hidden --> <img src=http://evil.example/x> ```\n/close\n\x1b[31mred\u200b\u202e ![x](http://evil.example/y) acme/web#2"
+	s.Task.Command.Prompt.Instruction = bad
+	s.Runs[0].Report.Answer = bad
+	s.Runs[0].Report.Verification.Checks[0].Name = "`" + bad + "` | x"
+	s.Runs[0].Report.Verification.Checks[0].Status = anvil.NotPassed
+	s.Runs[0].Report.Verification.Checks[0].OutputTail = "````\n" + bad
+	s.Runs[0].Report.Verification.Status = anvil.NotPassed
+	s.Runs[0].Verdict.Files[0].Path = "a`b|c\n@team.go"
+}
+
+// Every state as people see it, kept in files that can be read in a review.
+func TestGolden(t *testing.T) {
+	t.Parallel()
+	stories := map[string]anvil.Story{
+		"queued":     story(anvil.Queued, func(s *anvil.Story) { s.Ahead = 2 }),
+		"dispatched": story(anvil.Dispatched),
+		"working":    story(anvil.Working),
+		"verifying": story(anvil.Working, func(s *anvil.Story) {
+			s.Events = []anvil.Event{{Run: s.Runs[0].ID, Source: anvil.FromRunner, Seq: 1, Kind: "phase", Text: "verify"}}
+		}),
+		"second-try": story(anvil.Dispatching, func(s *anvil.Story) { s.Runs[0].Attempt = 2 }),
+		"inspecting": story(anvil.Inspecting),
+		"held":       story(anvil.Held, problem(anvil.Problemf("PROTECTED_FILES", "", "the change touches 2 protected file(s)")), func(s *anvil.Story) { s.Runs[0].Verdict.Protected = []string{".github/workflows/ci.yml", "CODEOWNERS"} }),
+		"delivering": story(anvil.Delivering),
+		"succeeded":  story(anvil.Succeeded, merged),
+		"unverified": story(anvil.Succeeded, merged, func(s *anvil.Story) {
+			s.Runs[0].Report.Verification = anvil.Verification{Status: anvil.Unverified, Reason: "no commands are configured and none could be detected"}
+		}),
+		"check-failed": story(anvil.Succeeded, merged, func(s *anvil.Story) {
+			v := &s.Runs[0].Report.Verification
+			v.Status, v.Checks[0].Status, v.Checks[0].OutputTail = anvil.NotPassed, anvil.NotPassed, "1 failing\n  login redirects"
+		}),
+		"unchanged": story(anvil.Unchanged),
+		"failed":    story(anvil.Failed, problem(anvil.Problemf("BASE_MISSING", "Name a branch that is there: /anvil base=BRANCH …", "there is no branch dev in this repository"))),
+		"lost":      story(anvil.Lost, problem(anvil.Problemf("ATTEMPT_LOST", "Comment /anvil retry.", "the runner went silent"))),
+		"stopping":  story(anvil.Stopping),
+		"cancelled": story(anvil.Cancelled),
+		"notices": story(anvil.Queued, func(s *anvil.Story) {
+			s.Task.Command.Notices = []*anvil.Problem{anvil.Problemf("CMD_MULTIPLE", "Post the others as comments of their own.", "the comment has 2 commands, and only the first one runs")}
+			s.Task.Command.Prompt.Removed = []anvil.RemovedHidden{{Where: "issue body", Kind: "HTML comment", Count: 1}}
+		}),
+		"hostile": story(anvil.Succeeded, merged, hostile),
+	}
+	for name, s := range stories {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			title, body := notify.PullRequest(s)
+			check := notify.CheckRun(s)
+			got := strings.Join([]string{
+				"=== comment", notify.Comment(s), "=== status", notify.Status(s),
+				"=== pull request: " + title, body, "=== commit", notify.CommitMessage(s),
+				"=== check run " + check.Name + ": " + check.Conclusion + ": " + check.Title, check.Summary, "",
+			}, "\n")
+			path := filepath.Join("testdata", name+".md")
+			if *update {
+				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != string(want) {
+				t.Errorf("%s is not as it was; run go test ./app/notify -update and look at the difference\n%s", path, got)
+			}
+		})
+	}
+}
+
+// What an attacker writes pings nobody, links nothing, closes nothing, hides
+// nothing, and loads nothing, in any of the texts.
+func TestTextFromOutsideDoesNothing(t *testing.T) {
+	t.Parallel()
+	s := story(anvil.Succeeded, merged, hostile)
+	title, body := notify.PullRequest(s)
+	check := notify.CheckRun(s)
+	for place, text := range map[string]string{
+		"comment": notify.Comment(s), "title": title, "pull request": body, "commit": notify.CommitMessage(s),
+		"check title": check.Title, "check summary": check.Summary,
+	} {
+		visible := outsideCode(text)
+		for _, bad := range []string{"@everyone", "@team", "Fixes #1", "<!--", "<img", "![", "acme/web#2", "\n/close"} {
+			if strings.Contains(visible, bad) {
+				t.Errorf("%s: %q got through:\n%s", place, bad, text)
+			}
+		}
+		for _, r := range text {
+			if r == 0x1b || r == 0x200b || r == 0x202e {
+				t.Errorf("%s: the invisible %U got through", place, r)
+			}
+		}
+	}
+}
+
+// outsideCode is text without its fenced blocks and code spans, in which GitHub
+// acts on nothing.
+func outsideCode(text string) string {
+	var b strings.Builder
+	fence := ""
+	for line := range strings.Lines(text) {
+		bare := strings.TrimSpace(strings.TrimLeft(line, "> "))
+		if run := bare[:len(bare)-len(strings.TrimLeft(bare, "`"))]; len(run) >= 3 && (fence == "" || len(run) >= len(fence) && bare == run) {
+			if fence == "" {
+				fence = run
+			} else {
+				fence = ""
+			}
+			continue
+		}
+		if fence == "" {
+			for i, part := range strings.Split(line, "`") {
+				if i%2 == 0 {
+					b.WriteString(part)
+				}
+			}
+			b.WriteString("\n")
+		}
+	}
+	return b.String()
+}
