@@ -1,0 +1,113 @@
+package sanitize
+
+import (
+	"regexp"
+	"strings"
+)
+
+var (
+	comment     = regexp.MustCompile(`(?s)<!--.*?-->|<!--[^\n].*|<!--\n.*`)
+	declaration = regexp.MustCompile(`(?s)<\?.*?\?>|<!\[CDATA\[.*?\]\]>|<![A-Za-z][^>]*>`)
+	openTag     = regexp.MustCompile(`<([A-Za-z][A-Za-z0-9-]*)((?:[\s/]+[^\s<>"'=` + "`" + `/]+(?:\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'=<>` + "`" + `]+))?)*)\s*(/?)>`)
+	address     = regexp.MustCompile(`(?i)[\s/](href|src)\s*=\s*("[^"\s]*"|'[^'\s]*'|[^\s"'=<>` + "`" + `]+)`)
+	picture     = regexp.MustCompile(`!\[([^\[\]]*)\]`)
+	title       = regexp.MustCompile(`(\]\(\s*(?:<[^<>\n]*>|[^\s()<>]*(?:\([^\s()<>]*\)[^\s()<>]*)*))\s+(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\((?:[^()\\]|\\.)*\))\s*\)`)
+	definition  = regexp.MustCompile(`\[((?:[^\[\]\\]|\\.)+)\]:[ \t]*\n?[ \t]*(<[^<>\n]*>|[^\s<]\S*)((?:[ \t]+|[ \t]*\n[ \t]*)(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\((?:[^()\\]|\\.)*\))|[ \t]+[^\n]*)?`)
+	footnote    = regexp.MustCompile(`\[\^([^\s\[\]]+)\]:[^\n]*(?:\n[ \t]*[^\s][^\n]*)*`)
+	fenceInfo   = regexp.MustCompile("(?m)^([ \t>*+\\-0-9.)]*(?:`{3,}|~{3,})[ \t]*[A-Za-z0-9_+#.\\-]{0,20})([^\n`]+)$")
+	plainWord   = regexp.MustCompile(`^[\pL\pN_.-]{0,24}$`)
+)
+
+// shown takes out of a Markdown text what its reader does not see: comments,
+// attributes, titles, descriptions of pictures, definitions that nothing
+// refers to, and what follows the language of a code block.
+func (p prose) shown(text string, count tally) string {
+	take := func(kind string) func(string, []int) string {
+		return func(string, []int) string {
+			count[kind]++
+			return ""
+		}
+	}
+	text = p.replace(text, comment, func(text string, m []int) string {
+		// A comment that does not end is one only at a line's beginning.
+		if !strings.HasSuffix(text[m[0]:m[1]], "-->") && !lineStart(text, m[0]) {
+			return text[m[0]:m[1]]
+		}
+		count["HTML comment"]++
+		return ""
+	})
+	text = p.replace(text, declaration, take("HTML declaration"))
+	text = p.replace(text, openTag, func(text string, m []int) string {
+		name, attributes := text[m[2]:m[3]], text[m[4]:m[5]]
+		if len(name) > 20 || strings.Contains(name, "-") {
+			count["HTML tag"]++
+			return ""
+		}
+		tag := "<" + name
+		for _, a := range address.FindAllStringSubmatch(attributes, -1) {
+			tag += " " + strings.ToLower(a[1]) + "=" + a[2]
+		}
+		tag += text[m[6]:m[7]] + ">"
+		if strings.Join(strings.Fields(attributes), "") != strings.Join(strings.Fields(tag[1+len(name):len(tag)-1-len(text[m[6]:m[7]])]), "") {
+			count["HTML attribute"]++
+		} else {
+			return text[m[0]:m[1]]
+		}
+		return tag
+	})
+	text = p.replace(text, picture, func(text string, m []int) string {
+		if plainWord.MatchString(text[m[2]:m[3]]) {
+			return text[m[0]:m[1]]
+		}
+		count["image description"]++
+		return "![]"
+	})
+	text = p.replace(text, title, func(text string, m []int) string {
+		count["link title"]++
+		return text[m[2]:m[3]] + ")"
+	})
+	text = p.replace(text, footnote, func(text string, m []int) string {
+		if !lineStart(text, m[0]) || strings.Count(strings.ToLower(text), "[^"+strings.ToLower(text[m[2]:m[3]])+"]") > 1 {
+			return text[m[0]:m[1]]
+		}
+		count["unused footnote"]++
+		return ""
+	})
+	text = p.replace(text, definition, func(text string, m []int) string {
+		label := text[m[2]:m[3]]
+		if !lineStart(text, m[0]) || strings.HasPrefix(label, "^") {
+			return text[m[0]:m[1]]
+		}
+		if strings.Count(strings.ToLower(text), "["+strings.ToLower(label)+"]") < 2 {
+			count["unused link definition"]++
+			return ""
+		}
+		if m[6] >= 0 {
+			count["link title"]++
+		}
+		return text[m[0]:m[5]]
+	})
+	return fenceInfo.ReplaceAllStringFunc(text, func(line string) string {
+		m := fenceInfo.FindStringSubmatch(line)
+		if strings.TrimSpace(m[2]) == "" {
+			return line
+		}
+		count["code block label"]++
+		return strings.TrimRight(m[1], " \t")
+	})
+}
+
+// settle applies change until nothing changes any more: what is left when a
+// part is taken out may be a whole again. Text that is made to go on for ever
+// is treated as prose throughout, and in the end without the signs of markup.
+func settle(text string, change func(prose, string) string) string {
+	for round := range 24 {
+		next := change(prose{all: round >= 8}, text)
+		if next == text && (round < 8 || change(prose{}, text) == text) {
+			return text
+		}
+		text = next
+	}
+	plain := strings.NewReplacer("<", "\uff1c", "[", "\uff3b", "`", "\uff40", "~", "\uff5e")
+	return change(prose{all: true}, plain.Replace(text))
+}
