@@ -113,9 +113,9 @@ func dispatchError(err error) error {
 	return &d
 }
 
-const inputsAdvice = "Compare the `inputs` of the workflow's `workflow_dispatch` with docs/workflow.md; it needs `task`, `nonce` and `server` and no other required ones"
+const inputsAdvice = "Compare the `inputs` of the workflow's `workflow_dispatch` with `config/workflow/anvil.yml` of the Anvil project; it needs `task`, `nonce` and `server` and no other required ones"
 
-const workflowAdvice = "Commit `.github/workflows/anvil.yml` from docs/workflow.md to the default branch; it must start with\n\n" +
+const workflowAdvice = "Copy `config/workflow/anvil.yml` of the Anvil project to `.github/workflows/anvil.yml` on the default branch; it must start with\n\n" +
 	"```yaml\non:\n  workflow_dispatch:\n    inputs:\n      task: {required: true}\n      nonce: {required: true}\n      server: {required: true}\n```\n\n" +
 	"and must be enabled, and the App needs actions: write"
 

@@ -64,11 +64,11 @@ func newKeySet(c VerifierConfig) (*keySet, error) {
 
 // find returns the key named kid, and fetches the keys first if that may help.
 func (k *keySet) find(ctx context.Context, kid string) (*rsa.PublicKey, error) {
-	for {
+	for asked := false; ; asked = true {
 		k.mu.Lock()
 		key := k.keys[kid]
 		now := k.now()
-		due := (key == nil || now.Sub(k.fetched) >= keysAge) && (k.tried.IsZero() || now.Sub(k.tried) >= keysEvery)
+		due := !asked && (key == nil || now.Sub(k.fetched) >= keysAge) && (k.tried.IsZero() || now.Sub(k.tried) >= keysEvery)
 		if due && k.flight == nil {
 			k.flight = make(chan struct{})
 			k.tried = now

@@ -460,6 +460,8 @@ func TestWhatChangesUnderUs(t *testing.T) {
 		t.Errorf("under its new name: %v", err)
 	}
 
+	other := must[githubtest.Repository](t)(w.CreateRepository(w.theirs.Owner, "other", githubtest.From{}, githubtest.RepositoryOptions{}))
+	w.AddRepositories(w.at.ID, other.ID)
 	w.RemoveRepositories(w.at.ID, w.repo.ID)
 	if _, _, err := w.anvil.PublishToken(t.Context(), w.repo); code(err) != github.CodeGone {
 		t.Errorf("removed from the installation: %v", err)

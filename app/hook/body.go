@@ -13,9 +13,10 @@ import (
 // maxDepth is how deep a payload may nest. GitHub's own stay below 10.
 const maxDepth = 64
 
-// checkJSON reports what keeps body from being one JSON document that every
-// reader understands alike: invalid UTF-8, NUL, bad syntax, deep nesting, a
-// member given twice, or something after the end.
+// checkJSON reports what keeps body from being one JSON object that every reader
+// understands alike: invalid UTF-8, NUL, bad syntax, deep nesting, a member given
+// twice, or something after the end. A text that escapes a NUL or half a surrogate
+// pair is let in: people can write those, and intake takes them out.
 func checkJSON(body []byte) *anvil.Problem {
 	if !utf8.Valid(body) || bytes.IndexByte(body, 0) >= 0 {
 		return anvil.Problemf("WH_UTF8", "Send the delivery again as GitHub made it.", "the body is not clean UTF-8")
@@ -40,6 +41,9 @@ func checkJSON(body []byte) *anvil.Problem {
 			return bad("the body is not JSON")
 		}
 		top := len(stack) - 1
+		if top < 0 && token != json.Token(json.Delim('{')) {
+			return bad("the document is not an object")
+		}
 		if delim, ok := token.(json.Delim); ok {
 			switch delim {
 			case '{', '[':
@@ -58,7 +62,7 @@ func checkJSON(body []byte) *anvil.Problem {
 			default:
 				stack = stack[:top]
 			}
-		} else if top >= 0 && stack[top].names != nil {
+		} else if stack[top].names != nil {
 			if stack[top].key {
 				name := token.(string)
 				if stack[top].names[name] {

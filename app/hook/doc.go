@@ -6,7 +6,9 @@
 // of anybody else on this path, so the answer is fast whatever state GitHub is
 // in, and what was answered with 2xx is never lost. A delivery id is accepted
 // once, for ever: GitHub keeps it on a redelivery, so an equal call is
-// answered as a duplicate and a different one as a conflict.
+// answered as a duplicate and a different one as a conflict. GitHub does not sign
+// the id, so the store also knows a command by its body: one that was captured
+// and is sent again under a new id is a duplicate too.
 //
 // Behind the checks stands go-githubapp's dispatcher with a [githubapp.Scheduler]
 // that commits before it returns. The checks come first because go-github

@@ -34,6 +34,7 @@ type Handler struct {
 	secret []byte
 	store  Store
 	log    *slog.Logger
+	words  zerolog.Logger // what go-githubapp has to say
 	now    func() time.Time
 	door   http.Handler
 }
@@ -46,7 +47,8 @@ func New(secret []byte, store Store, now func() time.Time, log *slog.Logger) (*H
 	if len(secret) == 0 {
 		return nil, anvil.Problemf("CFG_SECRET_EMPTY", "Set github.webhook_secret_file to the secret of the App.", "the webhook secret is empty")
 	}
-	h := &Handler{secret: secret, store: store, log: log, now: now}
+	h := &Handler{secret: bytes.Clone(secret), store: store, log: log, now: now}
+	h.words = zerologTo(log).Level(zerolog.WarnLevel) // at INFO it repeats what we say ourselves
 	h.door = githubapp.NewEventDispatcher([]githubapp.EventHandler{subscribed{}}, string(secret),
 		githubapp.WithScheduler(h),
 		githubapp.WithErrorCallback(h.refuse),
@@ -69,14 +71,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, problem, status := h.check(w, r)
 	if problem != nil {
 		if status == http.StatusRequestEntityTooLarge {
-			w.Header().Set("Connection", "close")
+			w.Header().Set("Connection", "close") // the rest of it is not read
 		}
 		h.answerProblem(w, r, status, problem)
 		return
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	r.ContentLength = int64(len(body))
-	h.door.ServeHTTP(w, r.WithContext(zerolog.Nop().WithContext(r.Context())))
+	h.door.ServeHTTP(w, r.WithContext(h.words.WithContext(r.Context())))
 }
 
 // check verifies a request and returns its body, or what is wrong with it and
@@ -87,8 +89,8 @@ func (h *Handler) check(w http.ResponseWriter, r *http.Request) ([]byte, *anvil.
 		return nil, anvil.Problemf("WH_METHOD", "This is a webhook address: GitHub calls it by itself.", "only POST is accepted here"), http.StatusMethodNotAllowed
 	}
 	for _, name := range []string{"X-GitHub-Event", "X-GitHub-Delivery"} {
-		if v := r.Header.Get(name); v == "" || len(v) > 100 {
-			return nil, anvil.Problemf("WH_HEADER", "Send the delivery again as GitHub made it.", "the header %s is missing", name), http.StatusBadRequest
+		if problem := checkName(name, r.Header.Values(name)); problem != nil {
+			return nil, problem, http.StatusBadRequest
 		}
 	}
 	if kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" ||
@@ -99,11 +101,14 @@ func (h *Handler) check(w http.ResponseWriter, r *http.Request) ([]byte, *anvil.
 	if problem != nil {
 		return nil, problem, http.StatusUnauthorized
 	}
+	if r.ContentLength > MaxBody {
+		return nil, tooBig, http.StatusRequestEntityTooLarge
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
 	if err != nil {
-		var tooBig *http.MaxBytesError
-		if errors.As(err, &tooBig) {
-			return nil, anvil.Problemf("WH_TOO_BIG", "GitHub sends at most 25 MB.", "the body is larger than %d bytes", MaxBody), http.StatusRequestEntityTooLarge
+		var over *http.MaxBytesError
+		if errors.As(err, &over) {
+			return nil, tooBig, http.StatusRequestEntityTooLarge
 		}
 		return nil, anvil.Problemf("WH_BODY", "Send the delivery again.", "the body could not be read").Because(err), http.StatusBadRequest
 	}
@@ -116,6 +121,27 @@ func (h *Handler) check(w http.ResponseWriter, r *http.Request) ([]byte, *anvil.
 		return nil, problem, http.StatusBadRequest
 	}
 	return body, nil, 0
+}
+
+var tooBig = anvil.Problemf("WH_TOO_BIG", "GitHub sends at most 25 MB.", "the body is larger than %d bytes", MaxBody)
+
+// checkName refuses a header that is missing, or is not what GitHub writes there:
+// one word of letters, digits, "-" and "_". These headers are not signed, and
+// what they say goes into the log and the answer.
+func checkName(name string, values []string) *anvil.Problem {
+	const next = "Send the delivery again as GitHub made it."
+	if len(values) == 0 || values[0] == "" {
+		return anvil.Problemf("WH_HEADER", next, "the header %s is missing", name)
+	}
+	if !isName(values[0]) || len(values) > 1 {
+		return anvil.Problemf("WH_HEADER", next, "the header %s is not a single name", name)
+	}
+	return nil
+}
+
+func isName(s string) bool {
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+	return s != "" && len(s) <= 100 && !strings.ContainsFunc(s, func(r rune) bool { return !strings.ContainsRune(letters, r) })
 }
 
 var badSignature = anvil.Problemf("WH_BAD_SIG", "Check that the webhook secret of the App and of this server are the same.", "the signature does not fit the body")
@@ -141,6 +167,9 @@ func parseSignature(header http.Header) ([]byte, *anvil.Problem) {
 	return signature, nil
 }
 
+// codeConflict is the problem of a delivery id that comes with another body.
+const codeConflict = "WH_GUID_CONFLICT"
+
 // Schedule implements githubapp.Scheduler: it stores the delivery and its job,
 // and has not returned before both are on disk.
 func (h *Handler) Schedule(ctx context.Context, d githubapp.Dispatch) error {
@@ -154,8 +183,7 @@ func (h *Handler) Schedule(ctx context.Context, d githubapp.Dispatch) error {
 		return err
 	}
 	if receipt.Conflict {
-		h.log.Error("delivery id seen before with another body", "delivery", d.DeliveryID, "event", d.EventType)
-		return anvil.Problemf("WH_GUID_CONFLICT", "Nothing was changed. If this was no test, somebody who knows the webhook secret is replaying deliveries: rotate it.",
+		return anvil.Problemf(codeConflict, "Nothing was changed. If this was no test, somebody who knows the webhook secret is replaying deliveries: rotate it.",
 			"this delivery id was used before for another body")
 	}
 	githubapp.SetResponder(ctx, func(w http.ResponseWriter, r *http.Request) {
@@ -189,7 +217,7 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, event string, 
 }
 
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	if p := anvil.AsProblem(err); p != nil {
+	if p := anvil.AsProblem(err); p != nil && p.Code == codeConflict {
 		h.answerProblem(w, r, http.StatusConflict, p)
 		return
 	}
@@ -203,10 +231,14 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 
 func (h *Handler) answerProblem(w http.ResponseWriter, r *http.Request, status int, p *anvil.Problem) {
 	id := r.Header.Get("X-GitHub-Delivery")
-	if len(id) > 100 {
+	if !isName(id) {
 		id = ""
 	}
-	h.log.Warn("delivery refused", "code", p.Code, "delivery", id, "status", status, "cause", p.Cause)
+	level := slog.LevelWarn
+	if status >= 500 || p.Code == codeConflict { // ours to repair, or somebody knows the secret
+		level = slog.LevelError
+	}
+	h.log.Log(r.Context(), level, "delivery refused", "code", p.Code, "delivery", id, "status", status, "cause", p.Cause)
 	told := *p
 	if id != "" {
 		told.IDs = []string{"delivery " + id}

@@ -200,7 +200,7 @@ func Status(s anvil.Story) string {
 	if e, ok := s.Effects["comment/"+string(s.Task.ID)]; ok && e.URL != "" {
 		text += "[The task's comment](" + e.URL + ") tells the rest."
 	}
-	return text
+	return strings.TrimSpace(text)
 }
 
 // duration is d as people say it.

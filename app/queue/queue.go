@@ -111,9 +111,7 @@ func New(ctx context.Context, db *sql.DB, hops []Hop, log *slog.Logger) (*Queue,
 	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
 		return nil, fmt.Errorf("migrate queue: %w", err)
 	}
-	// What was at work when the last server was killed is nobody's now: one server
-	// has the database to itself.
-	if _, err := db.ExecContext(ctx, `UPDATE river_job SET state = 'available' WHERE state = 'running'`); err != nil {
+	if err := takeOver(ctx, db); err != nil {
 		return nil, fmt.Errorf("take over jobs: %w", err)
 	}
 	heavyHops := map[string]bool{}

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"database/sql"
 	"log/slog"
 	"math/rand/v2"
 	"time"
@@ -10,7 +11,28 @@ import (
 	"github.com/riverqueue/river/rivertype"
 )
 
-// route puts the jobs of heavy hops into their own queue.
+// takeOver gives back what a killed server left in its hands, since one server
+// has the database to itself: its jobs, at which it was interrupted and did not
+// fail, and its office of leader, without which jobs for later would wait for its
+// term to end.
+func takeOver(ctx context.Context, db *sql.DB) error {
+	for _, statement := range []string{
+		`UPDATE river_job SET state = 'available', attempt = MAX(attempt - 1, 0) WHERE state = 'running'`,
+		`DELETE FROM river_leader`,
+	} {
+		if _, err := db.ExecContext(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// soon is how far ahead a job may lie and still be looked at by those who fetch.
+// Others wait until River's own round makes them available, every five seconds.
+const soon = 10 * time.Second
+
+// route puts the jobs of heavy hops into their own queue, and makes those that
+// are due soon start on time.
 type route struct {
 	river.MiddlewareDefaults
 	heavy map[string]bool
@@ -20,6 +42,9 @@ func (r *route) InsertMany(ctx context.Context, jobs []*rivertype.JobInsertParam
 	for _, j := range jobs {
 		if r.heavy[j.Kind] {
 			j.Queue = heavy
+		}
+		if j.State == rivertype.JobStateScheduled && j.ScheduledAt != nil && time.Until(*j.ScheduledAt) < soon {
+			j.State = rivertype.JobStateAvailable
 		}
 	}
 	return next(ctx)

@@ -18,5 +18,6 @@
 // What counts as code is decided more narrowly than GitHub does: where the two
 // could disagree, it is not code. Text that went through [Markdown] must
 // therefore stand at the beginning of a line and after a blank one in the body
-// that it becomes part of, and not inside a list, a quote or an HTML block.
+// that it becomes part of, or have the same quote sign before each of its
+// lines; it must not stand in a list or an HTML block.
 package sanitize

@@ -14,7 +14,8 @@ var (
 	title       = regexp.MustCompile(`(\]\(\s*(?:<[^<>\n]*>|[^\s()<>]*(?:\([^\s()<>]*\)[^\s()<>]*)*))\s+(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\((?:[^()\\]|\\.)*\))\s*\)`)
 	definition  = regexp.MustCompile(`\[((?:[^\[\]\\]|\\.)+)\]:[ \t]*\n?[ \t]*(<[^<>\n]*>|[^\s<]\S*)((?:[ \t]+|[ \t]*\n[ \t]*)(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\((?:[^()\\]|\\.)*\))|[ \t]+[^\n]*)?`)
 	footnote    = regexp.MustCompile(`\[\^([^\s\[\]]+)\]:[^\n]*(?:\n[ \t]*[^\s][^\n]*)*`)
-	fenceInfo   = regexp.MustCompile("(?m)^([ \t>*+\\-0-9.)]*(?:`{3,}|~{3,})[ \t]*[A-Za-z0-9_+#.\\-]{0,20})([^\n`]+)$")
+	fenceInfo   = regexp.MustCompile("(?m)^([ \t>*+\\-0-9.)]*(?:`{3,}|~{3,}))[ \t]*([^\n`]*[^\\s`])[ \t]*$")
+	language    = regexp.MustCompile(`^[A-Za-z0-9_+#.-]{1,20}$`)
 	plainWord   = regexp.MustCompile(`^[\pL\pN_.-]{0,24}$`)
 )
 
@@ -87,14 +88,35 @@ func (p prose) shown(text string, count tally) string {
 		}
 		return text[m[0]:m[5]]
 	})
-	return fenceInfo.ReplaceAllStringFunc(text, func(line string) string {
-		m := fenceInfo.FindStringSubmatch(line)
-		if strings.TrimSpace(m[2]) == "" {
-			return line
+	return p.labels(text, count)
+}
+
+// labels leaves of what follows the sign of a code block only its language.
+// Lines within a block are not labels, whatever they look like.
+func (p prose) labels(text string, count tally) string {
+	var code []region
+	if !p.all {
+		code = codeIn(text)
+	}
+	var b strings.Builder
+	done := 0
+	for _, m := range fenceInfo.FindAllStringSubmatchIndex(text, -1) {
+		for len(code) > 0 && code[0].to <= m[0] {
+			code = code[1:]
+		}
+		label := text[m[4]:m[5]]
+		if len(code) > 0 && code[0].from < m[0] || language.MatchString(label) {
+			continue
+		}
+		first, _, _ := strings.Cut(strings.ReplaceAll(label, "\t", " "), " ")
+		if !language.MatchString(first) {
+			first = ""
 		}
 		count["code block label"]++
-		return strings.TrimRight(m[1], " \t")
-	})
+		b.WriteString(text[done:m[3]] + first)
+		done = m[1]
+	}
+	return b.String() + text[done:]
 }
 
 // settle applies change until nothing changes any more: what is left when a

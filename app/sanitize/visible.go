@@ -101,7 +101,9 @@ func blank(r rune) bool {
 
 // pictograph says whether r may be part of an emoji that is made of several.
 func pictograph(r rune) bool {
-	return unicode.Is(unicode.So, r) && !blank(r)
+	// The replacement character is one by its class; it may also stand for
+	// broken bytes that are about to go.
+	return unicode.Is(unicode.So, r) && !blank(r) && r != utf8.RuneError
 }
 
 // symbolWithEmoji lists what is punctuation or mathematics and has an emoji form.

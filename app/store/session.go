@@ -69,8 +69,8 @@ func (s *Store) openSession(ctx context.Context, tx *sql.Tx, thread anvil.Thread
 		return v, err
 	}
 	v.Branch = fmt.Sprintf("anvil/%d-%s", thread.Issue, anvil.Slug(thread.Title))
-	if v.Ordinal > 1 {
-		v.Branch = fmt.Sprintf("%s-%d", v.Branch, v.Ordinal)
+	if v.Ordinal > 1 { // a slug has no full stop, so no other title of the issue gives this name
+		v.Branch = fmt.Sprintf("%s.%d", v.Branch, v.Ordinal)
 	}
 	_, err = tx.ExecContext(ctx, `
 		INSERT INTO sessions (id, repository_id, issue, ordinal, branch, created_at) VALUES ($1, $2, $3, $4, $5, $6)`,

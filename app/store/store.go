@@ -16,9 +16,12 @@ import (
 	"database/sql"
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/url"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -50,9 +53,23 @@ type Store struct {
 }
 
 // Open opens or creates the database in directory dir and brings its schema up
-// to date. It refuses an SQLite engine with known ways to lose a commit.
+// to date. It refuses an SQLite engine with known ways to lose a commit, and a
+// place where the database cannot be made safe against a crash.
 func Open(ctx context.Context, dir string, now func() time.Time, log *slog.Logger) (*Store, error) {
-	dsn := "file:" + filepath.Join(dir, "anvil.db") +
+	path, err := filepath.Abs(filepath.Join(dir, "anvil.db"))
+	if err != nil {
+		return nil, notOpened(err)
+	}
+	// The file is made here, so that nobody else can read it; the log beside it
+	// gets the same permissions from SQLite.
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, notOpened(err)
+	}
+	if err := errors.Join(file.Chmod(0o600), file.Close()); err != nil {
+		return nil, notOpened(err)
+	}
+	dsn := (&url.URL{Scheme: "file", Path: filepath.ToSlash(path)}).String() +
 		"?_txlock=immediate" +
 		"&_pragma=busy_timeout(10000)" +
 		"&_pragma=journal_mode(WAL)" +
@@ -61,7 +78,7 @@ func Open(ctx context.Context, dir string, now func() time.Time, log *slog.Logge
 		"&_pragma=temp_store(MEMORY)"
 	db, err := sql.Open("sqlite", dsn)
 	if err != nil {
-		return nil, fmt.Errorf("open database in %s: %w", dir, err)
+		return nil, notOpened(err)
 	}
 	db.SetMaxOpenConns(1)
 	s := &Store{db: db, log: log, now: now, Attempts: 2}
@@ -72,14 +89,24 @@ func Open(ctx context.Context, dir string, now func() time.Time, log *slog.Logge
 	return s, nil
 }
 
+func notOpened(cause error) error {
+	return anvil.Problemf("DB_OPEN", "Check that the data directory is writable, on a local disk, and not full.",
+		"the database could not be opened").Because(cause)
+}
+
 func (s *Store) prepare(ctx context.Context) error {
-	var version string
-	if err := s.db.QueryRowContext(ctx, `SELECT sqlite_version()`).Scan(&version); err != nil {
-		return anvil.Problemf("DB_OPEN", "Check that the data directory is writable, on a local disk, and not full.",
-			"the database could not be opened").Because(err)
+	var version, journal string
+	var synchronous int
+	if err := s.db.QueryRowContext(ctx, `SELECT sqlite_version(), journal_mode, synchronous FROM pragma_journal_mode, pragma_synchronous`).
+		Scan(&version, &journal, &synchronous); err != nil {
+		return notOpened(err)
 	}
 	if err := checkEngine(version); err != nil {
 		return err
+	}
+	if journal != "wal" || synchronous < 2 { // SQLite falls back without a word where shared memory does not work
+		return anvil.Problemf("DB_UNSAFE", "Put data_dir on a local disk.",
+			"the database runs with journal mode %s and synchronisation %d there, and could lose data in a crash", journal, synchronous)
 	}
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
@@ -91,7 +118,7 @@ func (s *Store) prepare(ctx context.Context) error {
 	}
 	current, target, err := provider.GetVersions(ctx)
 	if err != nil {
-		return fmt.Errorf("read schema version: %w", err)
+		return notOpened(fmt.Errorf("read schema version: %w", err))
 	}
 	if current > target {
 		return anvil.Problemf("DB_NEWER", "Start the version of anvil that wrote it, or restore a backup made before the upgrade.",
@@ -101,7 +128,8 @@ func (s *Store) prepare(ctx context.Context) error {
 		return nil
 	}
 	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("migrate database: %w", err)
+		return anvil.Problemf("DB_MIGRATE", "Make room on the disk and start again; nothing was changed. If it stays, restore a backup and report this.",
+			"the database could not be brought from schema %d to %d", current, target).Because(err)
 	}
 	return nil
 }

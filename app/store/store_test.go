@@ -43,7 +43,7 @@ func open(t *testing.T) (*store.Store, *memory) {
 // task stores a delivery and opens a task for it.
 func task(t *testing.T, s *store.Store, delivery string, issue int) anvil.Task {
 	t.Helper()
-	d := anvil.Delivery{ID: anvil.DeliveryID(delivery), Event: "issue_comment", Body: []byte("{}"), ReceivedAt: time.Now()}
+	d := anvil.Delivery{ID: anvil.DeliveryID(delivery), Event: "issue_comment", Body: []byte(`{"for":"` + delivery + `"}`), ReceivedAt: time.Now()}
 	if _, err := s.Receive(t.Context(), d); err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/seed-bc0cc349/anvil/app/github/githubtest"
+	"github.com/seed-bc0cc349/anvil/app/github/githubtest/openapi"
 )
 
 func main() {
@@ -42,22 +43,34 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	runner := flags.String("runner", "", "`command` that carries out a job, its words split at spaces (default: jobs wait)")
 	dispatch := flags.String("dispatch", string(githubtest.DispatchDetails), "how workflow_dispatch answers: details, plain or old-ghes")
 	scale := flags.Float64("cancel-scale", 1, "`factor` for the pauses of 7.5 s and 2.5 s between a cancellation's signals")
+	validate := flags.Bool("validate", false, "check all requests and answers against GitHub's OpenAPI description; see /_sim/violations")
 	verbose := flags.Bool("verbose", false, "log every request")
 	var env list
 	flags.Var(&env, "runner-env", "`KEY=VALUE` for the job's environment, or KEY to pass it on; may be repeated")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("%q is one word too many; a command with arguments goes in quotes: --runner \"anvil-runner run\"", flags.Arg(0))
+	}
 	level := slog.LevelInfo
 	if *verbose {
 		level = slog.LevelDebug
 	}
-	srv, err := githubtest.Start(githubtest.Options{
+	o := githubtest.Options{
 		Listen: *listen, Dir: *dir, Log: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})),
 		Runner:      githubtest.Runner{Command: strings.Fields(*runner), Env: env.resolved()},
 		Dispatch:    githubtest.DispatchMode(*dispatch),
 		CancelGrace: githubtest.Grace{Interrupt: time.Duration(*scale * 7.5e9), Terminate: time.Duration(*scale * 2.5e9)},
-	})
+	}
+	if *validate {
+		v, err := openapi.New()
+		if err != nil {
+			return err
+		}
+		o.API, o.Violations = v.Wrap, v.Violations
+	}
+	srv, err := githubtest.Start(o)
 	if err != nil {
 		return err
 	}

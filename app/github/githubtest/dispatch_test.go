@@ -115,7 +115,7 @@ func TestADispatchIsCheckedAgainstTheFile(t *testing.T) {
 		says      string
 	}{
 		"no such file":        {"other.yml", "main", inputs(), 404, "Not Found"},
-		"not a workflow":      {"../../README.md", "main", inputs(), 404, "Not Found"},
+		"not a workflow":      {"README.md", "main", inputs(), 404, "Not Found"},
 		"no such ref":         {"anvil.yml", "nowhere", inputs(), 422, "No ref found for: nowhere"},
 		"no trigger":          {"ci.yml", "main", nil, 422, "Workflow does not have 'workflow_dispatch' trigger"},
 		"not at that ref":     {"anvil.yml", "bare", inputs(), 422, "Workflow does not have 'workflow_dispatch' trigger"},

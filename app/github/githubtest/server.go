@@ -90,6 +90,9 @@ func Start(o Options) (*Server, error) {
 	if o.Dispatch == "" {
 		o.Dispatch = DispatchDetails
 	}
+	if !o.Dispatch.known() {
+		return nil, fmt.Errorf("starting the simulated GitHub: there is no dispatch mode %q; the modes are %v", o.Dispatch, dispatchModes)
+	}
 	s := &Server{opts: o, log: o.Log, dir: o.Dir}
 	if s.dir == "" {
 		dir, err := os.MkdirTemp("", "anvil-sim-")

@@ -22,7 +22,7 @@ CREATE TABLE deliveries (
     id          TEXT PRIMARY KEY,
     event       TEXT   NOT NULL,
     body        BLOB   NOT NULL,
-    digest      TEXT   NOT NULL,
+    digest      TEXT   NOT NULL, -- sha256 of the body
     received_at BIGINT NOT NULL,
     decision    TEXT   NOT NULL CHECK (decision IN ('pending', 'accepted', 'ignored', 'refused')),
     reason      TEXT   NOT NULL DEFAULT '',
@@ -31,6 +31,7 @@ CREATE TABLE deliveries (
     decided_at  BIGINT NOT NULL DEFAULT 0,
     CHECK ((decision = 'pending') = (decided_at = 0))
 );
+CREATE INDEX deliveries_digest ON deliveries (digest);
 CREATE INDEX deliveries_pending ON deliveries (received_at) WHERE decision = 'pending';
 
 CREATE TABLE sessions (

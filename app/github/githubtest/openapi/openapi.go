@@ -7,9 +7,10 @@
 // none ([Validator.Check]).
 //
 // The description is an extract of github.json, made by the program in extract.
-// One thing in it is a slip, which is put right here: the account of GET
-// /app/installations is said to be a user and an enterprise at once, where every
-// other operation says: one of them.
+// Two slips in it are put right here: the account of GET /app/installations is
+// said to be a user and an enterprise at once, where every other operation says:
+// one of them; and the parameter created of lists of runs is said to be a time,
+// where the prose says: a range as in a search.
 //
 // Three rules go beyond it, because the description is silent there:
 //
@@ -46,41 +47,56 @@ var description []byte
 
 // Validator collects violations of GitHub's description.
 type Validator struct {
-	doc *openapi3.T
-	// mux finds the operation of a request; comments does for those on a single
-	// comment, whose paths one ServeMux can't tell from an issue's comments.
-	mux, comments *http.ServeMux
+	*operations
 
 	mu         sync.Mutex
 	violations []string
 	checked    map[string]int // requests by operation
 }
 
-// New loads the description.
+// operations is the description, ready to be asked. It does not change.
+type operations struct {
+	// mux finds the operation of a request; comments does for those on a single
+	// comment, whose paths one ServeMux can't tell from an issue's comments.
+	mux, comments *http.ServeMux
+}
+
+// New returns a validator without violations.
 func New() (*Validator, error) {
-	doc, err := openapi3.NewLoader().LoadFromData(description)
+	o, err := load()
 	if err != nil {
 		return nil, fmt.Errorf("loading GitHub's OpenAPI description: %w", err)
+	}
+	return &Validator{operations: o, checked: map[string]int{}}, nil
+}
+
+// load reads the description, once for all validators.
+var load = sync.OnceValues(func() (*operations, error) {
+	doc, err := openapi3.NewLoader().LoadFromData(description)
+	if err != nil {
+		return nil, err
 	}
 	if list := doc.Paths.Value("/app/installations"); list != nil {
 		items := list.Get.Responses.Status(http.StatusOK).Value.Content["application/json"].Schema.Value.Items
 		account := items.Value.Properties["account"].Value
 		account.AnyOf, account.AllOf = account.AllOf, nil
 	}
-	v := &Validator{doc: doc, mux: http.NewServeMux(), comments: http.NewServeMux(), checked: map[string]int{}}
+	if created := doc.Components.Parameters["created"]; created != nil {
+		created.Value.Schema.Value.Format = ""
+	}
+	o := &operations{mux: http.NewServeMux(), comments: http.NewServeMux()}
 	for _, path := range slices.Sorted(maps.Keys(doc.Paths.Map())) {
 		item := doc.Paths.Value(path)
 		for method, op := range item.Operations() {
-			route := &routers.Route{Spec: doc, Path: path, PathItem: item, Method: method, Operation: op}
-			mux := v.mux
+			mux := o.mux
 			if strings.Contains(path, "/issues/comments/") {
-				mux = v.comments
+				mux = o.comments
 			}
-			mux.Handle(method+" "+pattern(path), found{route})
+			mux.Handle(method+" "+pattern(path), found{&routers.Route{Spec: doc, Path: path, PathItem: item, Method: method, Operation: op}})
 		}
 	}
-	return v, nil
-}
+	return o, nil
+})
 
 // found carries a route out of the mux.
 type found struct{ route *routers.Route }

@@ -1,0 +1,124 @@
+package workflowtest
+
+import (
+	"encoding/json"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Someone comments, and the files that GitHub would interpret lead to a pull
+// request: caller workflow, reusable workflow, action, a runner that the action
+// builds from its own source.
+func TestWorkflowMakesAPullRequest(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newTown(t, map[string]string{".github/anvil.yml": "verify: [grep -q PATH " + witness + "]\n"}, t.TempDir())
+	w.serve(self, roleAgent)
+	issue := w.hub.CreateIssue(w.repo, w.person, "Look around", "Tell us what you see.")
+	w.hub.Comment(w.repo, issue.Number, w.person, "/anvil look around")
+
+	run := w.finished()
+	log := w.hub.WorkflowJobLog(run.ID)
+	if run.Conclusion != "success" {
+		t.Fatalf("the workflow run ended with %s:\n%s", run.Conclusion, log)
+	}
+	if err := w.hub.WaitFor(w.ctx, func() bool {
+		checks := w.hub.CheckRuns(w.repo)
+		return len(checks) == 1 && checks[0].Status == "completed"
+	}); err != nil {
+		t.Fatalf("waiting for the check run: %v\n%s", err, log)
+	}
+	pulls := w.hub.PullRequests(w.repo)
+	if len(pulls) != 1 {
+		t.Fatalf("%d pull requests, want 1; the job said:\n%s", len(pulls), log)
+	}
+	if check := w.hub.CheckRuns(w.repo)[0]; check.Conclusion != "success" {
+		t.Errorf("the check run is %s, want success", check.Conclusion)
+	}
+	if !strings.Contains(log, "Build anvil-runner") {
+		t.Errorf("the action did not build its runner; the job said:\n%s", log)
+	}
+
+	names, there := w.hub.File(w.repo, pulls[0].Head, witness)
+	if !there {
+		t.Fatalf("the pull request has no %s", witness)
+	}
+	for name := range strings.Lines(names) {
+		for _, prefix := range []string{"ACTIONS_", "GITHUB_", "RUNNER_", "ANVIL_", "WORKFLOWTEST_", "DOCKER_"} {
+			if strings.HasPrefix(name, prefix) {
+				t.Errorf("the agent sees %s of the job", strings.TrimSpace(name))
+			}
+		}
+	}
+
+	dispatches := w.hub.Requests("POST", "/repos/*/*/actions/workflows/*/dispatches")
+	if len(dispatches) != 1 {
+		t.Fatalf("%d dispatches, want 1", len(dispatches))
+	}
+	var body struct{ Inputs map[string]string }
+	if err := json.Unmarshal(dispatches[0].Request, &body); err != nil {
+		t.Fatal(err)
+	}
+	if got := sortedKeys(body.Inputs); !slices.Equal(got, dispatchInputs) {
+		t.Errorf("the server dispatched the inputs %v, want %v", got, dispatchInputs)
+	}
+	if strings.Contains(log, body.Inputs["nonce"]) {
+		t.Error("the nonce is in the job's log")
+	}
+}
+
+// Whoever may press "Run workflow" may type anything. It reaches the runner as it
+// was typed, and no shell.
+func TestWorkflowTakesInputsAsText(t *testing.T) {
+	t.Parallel()
+	path, seenIn := stubDir(t)
+	canary := path + "/broken-out"
+	w := newTown(t, nil, path, "WORKFLOWTEST_SEEN="+seenIn)
+	typed := map[string]string{
+		"task":   `t"; touch ` + canary + `; "`,
+		"nonce":  "$(touch " + canary + ")`touch " + canary + "`",
+		"server": "http://127.0.0.1/'; touch " + canary + "\n touch " + canary,
+	}
+	w.hub.StartRun(w.repo, w.person, "anvil.yml", "main", typed)
+	if run := w.finished(); run.Conclusion != "success" {
+		t.Fatalf("the workflow run ended with %s:\n%s", run.Conclusion, w.hub.WorkflowJobLog(run.ID))
+	}
+	if _, err := os.Stat(canary); err == nil {
+		t.Error("what was typed was carried out")
+	}
+	got := readSeen(t, seenIn).Inputs
+	for name, want := range typed {
+		if name = "ANVIL_" + strings.ToUpper(name); got[name] != want {
+			t.Errorf("%s is %q, want %q", name, got[name], want)
+		}
+	}
+}
+
+// Steps that follow the action can read how the run ended.
+func TestWorkflowHandsOutputsOn(t *testing.T) {
+	t.Parallel()
+	const workflow = `on: {workflow_dispatch: {inputs: {task: {type: string}}}}
+jobs:
+  own:
+    runs-on: ubuntu-latest
+    permissions: {id-token: write}
+    steps:
+      - id: anvil
+        uses: seed-bc0cc349/anvil@main
+        with: { server: "http://127.0.0.1:1", task: "${{ inputs.task }}", nonce: n }
+      - run: echo "after $TASK, $RESULT"
+        env: { TASK: "${{ steps.anvil.outputs.task }}", RESULT: "${{ steps.anvil.outputs.result }}" }
+`
+	path, seenIn := stubDir(t)
+	w := newTown(t, map[string]string{".github/workflows/own.yml": workflow}, path, "WORKFLOWTEST_SEEN="+seenIn)
+	w.hub.StartRun(w.repo, w.person, "own.yml", "main", map[string]string{"task": "t1"})
+	run := w.finished()
+	if log := w.hub.WorkflowJobLog(run.ID); !strings.Contains(log, "after t1, unchanged") {
+		t.Errorf("the outputs did not arrive; the job said:\n%s", log)
+	}
+}
