@@ -248,15 +248,31 @@ func (d *Dispatcher) Stop(ctx context.Context, key string) error {
 			found := false
 			if place, found, err = d.Provider.Find(ctx, order, run.Dispatch.AskedAt); err != nil {
 				return err
-			} else if !found {
-				return nil // never started; if it is yet, its claim is refused
+			}
+			if !found { // never started; if it is yet, its claim is refused
+				return d.stopped(ctx, run)
 			}
 		}
 		if err := d.Provider.Stop(ctx, order, place); err != nil {
 			return fmt.Errorf("stop %s: %w", run.ID, err)
 		}
+		return d.stopped(ctx, run)
 	}
 	return nil
+}
+
+// stopped ends a run that was told to stop before any runner had claimed it:
+// there is nobody whose last words are worth waiting for.
+func (d *Dispatcher) stopped(ctx context.Context, run anvil.Run) error {
+	if run.State != anvil.Stopping || run.Lease.Epoch > 0 {
+		return nil
+	}
+	_, err := d.Store.Move(ctx, run.ID, anvil.Cancelled, nil)
+	var moved *anvil.MoveError
+	if errors.As(err, &moved) {
+		return nil
+	}
+	return err
 }
 
 // HashNonce returns the form in which a nonce is stored.

@@ -84,7 +84,7 @@ func cutLines(text string, n int) string {
 // stop ends a sentence.
 func stop(s string) string {
 	s = strings.TrimSpace(s)
-	if s == "" || strings.ContainsAny(s[len(s)-1:], ".!?:`") {
+	if s == "" || strings.HasSuffix(s, "…") || strings.ContainsAny(s[len(s)-1:], ".!?:`") {
 		return s
 	}
 	return s + "."
