@@ -144,7 +144,7 @@ func (a *App) connect(ctx context.Context) error {
 			BundleBytes: cfg.Limits.BundleBytes, LogBytes: cfg.Limits.LogBytes,
 		},
 	}
-	a.reaper = &lease.Reaper{Store: a.store, Now: now, Log: log, StartWithin: cfg.Limits.StartWithin, HoldFor: cfg.Limits.HoldFor}
+	a.reaper = &lease.Reaper{Store: a.store, Now: now, Log: log, Lease: cfg.Limits.Lease, StartWithin: cfg.Limits.StartWithin, HoldFor: cfg.Limits.HoldFor}
 	inspector, err := inspect.New(inspect.Config{
 		Git: program, Dir: filepath.Join(cfg.DataDir, "quarantine"),
 		Canaries: func() []inspect.Canary { return []inspect.Canary{{Kind: "the webhook secret", Value: string(secret)}} },

@@ -227,4 +227,3 @@ func (w *World) JobLog(run int64) string {
 	}
 	return strings.Join(said.Log, "\n")
 }
-

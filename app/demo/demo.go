@@ -137,7 +137,7 @@ func Run(ctx context.Context, o Options) (err error) {
 
 	since := time.Now().Add(-time.Millisecond)
 	instruction := "/anvil fix the failing test"
-	s.say("@%s comments on %s#%d: %s", s.person.Login, s.repo.FullName, s.issue.Number, instruction)
+	s.say("@%s comments on %s#%d: %s", s.person.Login, s.repo.FullName(), s.issue.Number, instruction)
 	s.hub.Comment(s.repo, s.issue.Number, s.person, instruction)
 	result, err := s.follow(ctx, &since)
 	if err != nil {
@@ -153,7 +153,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		return nil
 	}
 	s.say("\nOpen the issue in a browser, comment another /anvil …, and watch:")
-	s.say("  issue         %s/%s/issues/%d", s.hub.URL, s.repo.FullName, s.issue.Number)
+	s.say("  issue         %s/%s/issues/%d", s.hub.URL, s.repo.FullName(), s.issue.Number)
 	if result.PullRequest != nil {
 		s.say("  pull request  %s", result.PullRequest.URL)
 	}

@@ -62,7 +62,8 @@ func newKeySet(c VerifierConfig) (*keySet, error) {
 	}, nil
 }
 
-// find returns the key named kid, and fetches the keys first if that may help.
+// find returns the key named kid, and fetches the keys first if that may help:
+// once for each caller, whatever the clock does meanwhile.
 func (k *keySet) find(ctx context.Context, kid string) (*rsa.PublicKey, error) {
 	for asked := false; ; asked = true {
 		k.mu.Lock()

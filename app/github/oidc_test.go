@@ -466,10 +466,12 @@ func TestKeysAreTakenFromTheIssuerAlone(t *testing.T) {
 	small, _ := rsa.GenerateKey(rand.Reader, 1024)
 	weak := string(asJSON(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: small.Public(), KeyID: "k1", Algorithm: "RS256"}}}))
 	for name, change := range map[string]func(p *provider){
-		"keys at another host":   func(p *provider) { p.keysAt = elsewhere.URL + "/keys" },
-		"keys at no address":     func(p *provider) { p.keysAt = "://" },
-		"another issuer's name":  func(p *provider) { p.issuer = "https://evil.example" },
-		"an endless list":        func(p *provider) { p.body = strings.Repeat(" ", maxKeysBody) + `{"keys":[]}` },
+		"keys at another host":  func(p *provider) { p.keysAt = elsewhere.URL + "/keys" },
+		"keys at no address":    func(p *provider) { p.keysAt = "://" },
+		"another issuer's name": func(p *provider) { p.issuer = "https://evil.example" },
+		"an endless list": func(p *provider) {
+			p.body = string(asJSON(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: testKeys()[0].Public(), KeyID: "k1"}}})) + strings.Repeat(" ", maxKeysBody)
+		},
 		"a page instead of keys": func(p *provider) { p.body = "<html>busy</html>" },
 		"a symmetric key":        func(p *provider) { p.body = `{"keys":[{"kty":"oct","k":"AAAA","kid":"k1"}]}` },
 		"more keys than sense":   func(p *provider) { p.body = many },

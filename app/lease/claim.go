@@ -47,6 +47,7 @@ func (s *Server) claim(r *http.Request) (any, error) {
 	if err := mayClaim(run, claims, req.Nonce); err != nil {
 		return nil, err
 	}
+	s.noticeSkew(req.Run, req.Runner.Clock)
 	// The token for reading comes before the lease: if GitHub has none to give,
 	// nothing has happened yet and the runner asks again.
 	readToken, _, err := s.GitHub.ReadToken(ctx, story.Session.Repository)
@@ -61,7 +62,7 @@ func (s *Server) claim(r *http.Request) (any, error) {
 		return nil, &runapi.Error{Code: runapi.CodeReplay, What: "this OIDC token was used before.", Next: "Ask GitHub for a fresh one.", Status: http.StatusConflict}
 	}
 	token := "anvil_lease_" + rand.Text()
-	run, err = s.grant(ctx, run.ID, claims, req, token)
+	run, err = s.grant(ctx, run.ID, claims, req, token, s.placeOf(claims, home))
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +71,7 @@ func (s *Server) claim(r *http.Request) (any, error) {
 }
 
 // grant gives the lease to the workflow run that asks, if it is still to be had.
-func (s *Server) grant(ctx context.Context, id anvil.RunID, claims github.Claims, req runapi.ClaimRequest, token string) (anvil.Run, error) {
+func (s *Server) grant(ctx context.Context, id anvil.RunID, claims github.Claims, req runapi.ClaimRequest, token string, place anvil.Placement) (anvil.Run, error) {
 	lease := func(r *anvil.Run) error {
 		if err := mayClaim(*r, claims, req.Nonce); err != nil {
 			return err
@@ -81,8 +82,9 @@ func (s *Server) grant(ctx context.Context, id anvil.RunID, claims github.Claims
 			ExpiresAt: s.Now().Add(s.Terms.Lease),
 			Runner:    cut(req.Runner.Name, 100),
 		}
-		r.Placement.WorkflowRun, r.Placement.Guessed = claims.RunID, false
-		r.Placement.Provider = cmp.Or(r.Placement.Provider, "actions")
+		if r.Placement.Guessed = false; r.Placement.WorkflowRun != claims.RunID {
+			r.Placement = place
+		}
 		r.Deadline = r.Lease.ExpiresAt
 		return nil
 	}
@@ -93,6 +95,15 @@ func (s *Server) grant(ctx context.Context, id anvil.RunID, claims github.Claims
 		return s.Store.Amend(ctx, id, lease)
 	}
 	return run, err
+}
+
+// placeOf is where the run turns out to be, if its dispatch did not tell or the
+// wrong workflow run was taken for it.
+func (s *Server) placeOf(claims github.Claims, home anvil.Repository) anvil.Placement {
+	return anvil.Placement{
+		Provider: "actions", Repository: home.FullName(), Workflow: s.Place.Workflow, WorkflowRun: claims.RunID,
+		URL: fmt.Sprintf("%s/actions/runs/%d", strings.TrimSuffix(s.GitHub.CloneURL(home), ".git"), claims.RunID),
+	}
 }
 
 // mayClaim reports whether the workflow run of claims may have the lease.
@@ -197,18 +208,4 @@ func runOf(story anvil.Story, id string) (anvil.Run, error) {
 func hash(secret string) string {
 	sum := sha256.Sum256([]byte(secret))
 	return hex.EncodeToString(sum[:])
-}
-
-// cut returns the first n bytes of s, without control characters.
-func cut(s string, n int) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return -1
-		}
-		return r
-	}, s)
-	if len(s) > n {
-		s = strings.ToValidUTF8(s[:n], "")
-	}
-	return s
 }

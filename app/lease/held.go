@@ -7,26 +7,27 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
-	"strings"
 	"time"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
+	"github.com/seed-bc0cc349/anvil/app/blob"
 	"github.com/seed-bc0cc349/anvil/app/runapi"
 )
 
 // holds returns a check that the request's lease token is the run's present one
 // and the run is still its holder's.
 func holds(r *http.Request) func(anvil.Run) error {
-	given := hash(bearer(r))
 	return func(run anvil.Run) error {
-		if subtle.ConstantTimeCompare([]byte(given), []byte(run.Lease.TokenHash)) != 1 {
-			return stale(run.State)
-		}
-		if run.State != anvil.Working && run.State != anvil.Stopping {
+		if !holdsToken(r, run) || run.State != anvil.Working && run.State != anvil.Stopping {
 			return stale(run.State)
 		}
 		return nil
 	}
+}
+
+// holdsToken reports whether the request's lease token is the run's present one.
+func holdsToken(r *http.Request, run anvil.Run) bool {
+	return subtle.ConstantTimeCompare([]byte(hash(bearer(r))), []byte(run.Lease.TokenHash)) == 1
 }
 
 func (s *Server) renew(r *http.Request) (any, error) {
@@ -34,10 +35,7 @@ func (s *Server) renew(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if skew := s.Now().Sub(req.Clock); !req.Clock.IsZero() && skew.Abs() > 5*time.Minute {
-		// The lease runs by our clock, so this costs nothing but confusing logs.
-		s.Log.Warn("a runner's clock is off", "code", "CLOCK_SKEW", "run", r.PathValue("run"), "skew", skew.Round(time.Second))
-	}
+	s.noticeSkew(r.PathValue("run"), req.Clock)
 	allow := holds(r)
 	run, err := s.Store.Amend(r.Context(), anvil.RunID(r.PathValue("run")), func(run *anvil.Run) error {
 		if err := allow(*run); err != nil {
@@ -59,6 +57,14 @@ func (s *Server) renew(r *http.Request) (any, error) {
 	return answer, nil
 }
 
+// noticeSkew warns of a runner whose clock is off. The lease runs by our clock, so
+// it costs nothing but confusing logs.
+func (s *Server) noticeSkew(run string, clock time.Time) {
+	if skew := s.Now().Sub(clock); !clock.IsZero() && skew.Abs() > 5*time.Minute {
+		s.Log.Warn("a runner's clock is off", "code", "CLOCK_SKEW", "run", run, "skew", skew.Round(time.Second))
+	}
+}
+
 // Caps on what a runner may say.
 const (
 	maxEvents    = 4 << 20
@@ -76,7 +82,13 @@ func (s *Server) events(r *http.Request) (any, error) {
 	for i, e := range req.Events {
 		events[i] = anvil.Event{Run: id, Source: anvil.FromRunner, Seq: e.Seq, At: e.At, Kind: cut(e.Kind, 40), Text: limit(e.Text, maxEventText), Data: e.Data}
 	}
-	next, err := s.Store.Append(r.Context(), id, events, holds(r))
+	allow := holds(r)
+	next, err := s.Store.Append(r.Context(), id, events, func(run anvil.Run) error {
+		for i := range events {
+			events[i].At = s.plausible(events[i].At, run)
+		}
+		return allow(run)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -87,6 +99,15 @@ func (s *Server) events(r *http.Request) (any, error) {
 		}
 	}
 	return runapi.EventsAnswer{Next: next}, nil
+}
+
+// plausible is a runner's time of an event, if it can be true, or else our own: a
+// clock that is off would put the event out of its place in the story.
+func (s *Server) plausible(at time.Time, run anvil.Run) time.Time {
+	if now := s.Now(); at.After(now) || at.Before(run.ChangedAt) {
+		return now
+	}
+	return at
 }
 
 func (s *Server) artifact(r *http.Request) (any, error) {
@@ -100,16 +121,29 @@ func (s *Server) artifact(r *http.Request) (any, error) {
 		return nil, artifactError(http.StatusBadRequest, "there is no artifact of this name.")
 	}
 	digest := r.Header.Get(runapi.HeaderDigest)
-	if !strings.HasPrefix(digest, "sha256:") {
-		return nil, artifactError(http.StatusBadRequest, "the header "+runapi.HeaderDigest+" is missing.")
+	if blob.Check(digest) != nil {
+		return nil, artifactError(http.StatusBadRequest, "the header "+runapi.HeaderDigest+" does not name a digest.")
 	}
 	// Who may not hand it over is told before the bytes are taken.
 	allow := holds(r)
-	if _, err := s.Store.Amend(r.Context(), id, func(run *anvil.Run) error { return allow(*run) }); err != nil {
+	run, err := s.Store.Run(r.Context(), id)
+	if err != nil {
 		return nil, err
 	}
+	if err := allow(run); err != nil {
+		return nil, err
+	}
+	tooBig := artifactError(http.StatusRequestEntityTooLarge, fmt.Sprintf("the artifact %s is larger than %d bytes.", name, most))
+	if r.ContentLength > most {
+		return nil, tooBig
+	}
 	size, err := s.Blobs.PutExpect(r.Context(), r.Body, digest, most)
-	if err != nil {
+	switch {
+	case errors.Is(err, blob.ErrTooBig):
+		return nil, tooBig
+	case errors.Is(err, blob.ErrMismatch):
+		return nil, artifactError(http.StatusUnprocessableEntity, "the bytes that came do not have the digest they were announced with.")
+	case err != nil:
 		return nil, err
 	}
 	if err := s.Store.SaveArtifact(r.Context(), id, name, digest, size, allow); err != nil {
@@ -128,17 +162,17 @@ func (s *Server) finish(r *http.Request) (any, error) {
 		return nil, err
 	}
 	ctx, id := r.Context(), anvil.RunID(r.PathValue("run"))
-	story, err := s.Store.StoryOfRun(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	run, err := runOf(story, string(id))
+	run, err := s.Store.Run(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	report := reportOf(run, req)
 	if answered, err := finishedBefore(run, report, r); answered != nil || err != nil {
 		return answered, err
+	}
+	allow := holds(r)
+	if err := allow(run); err != nil {
+		return nil, err
 	}
 	var to anvil.State
 	var next []anvil.Job
@@ -161,7 +195,6 @@ func (s *Server) finish(r *http.Request) (any, error) {
 	default:
 		return nil, &runapi.Error{Code: runapi.CodeBody, What: "there is no such result.", Status: http.StatusBadRequest}
 	}
-	allow := holds(r)
 	state := run.State
 	run, err = s.Store.Move(ctx, id, to, func(run *anvil.Run) error {
 		if err := allow(*run); err != nil {
@@ -186,7 +219,7 @@ func finishedBefore(run anvil.Run, report *anvil.Report, r *http.Request) (any, 
 	if run.Report == nil {
 		return nil, nil
 	}
-	if hash(bearer(r)) == run.Lease.TokenHash && reflect.DeepEqual(normal(run.Report), normal(report)) {
+	if holdsToken(r, run) && reflect.DeepEqual(normal(run.Report), normal(report)) {
 		return runapi.FinishAnswer{State: string(run.State)}, nil
 	}
 	return nil, stale(run.State)
@@ -249,27 +282,4 @@ func problemOf(run anvil.Run, to anvil.State, report *anvil.Report) *anvil.Probl
 		return anvil.Problemf("RUN_CANCELLED", "Comment /anvil retry to start again.", "the workflow run was cancelled at GitHub or its runner was shut down")
 	}
 	return nil
-}
-
-// code keeps of a runner's word only what a code is made of.
-func code(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' {
-			return r
-		}
-		return -1
-	}, s)
-	if s == "" || len(s) > 40 {
-		return "RUN_FAILED"
-	}
-	return s
-}
-
-// limit returns at most n bytes of s.
-func limit(s string, n int) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	if len(s) > n {
-		s = strings.ToValidUTF8(s[:n], "") + "\n[cut]"
-	}
-	return s
 }

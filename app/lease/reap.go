@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
@@ -11,13 +12,26 @@ import (
 
 // Reaper ends what is overdue: runs whose runner went silent or never came, and
 // states in which nobody acted in time.
+//
+// A runner that could not be heard is not silent. So when the reaper itself was
+// away, because the server was down, the machine slept or its clock was set, every
+// lease gets its whole time once more before it is called expired.
 type Reaper struct {
 	Store ReaperStore
 	Now   func() time.Time
 	Log   *slog.Logger
+	// Lease is how long a runner may be silent, as in [Terms].
+	Lease time.Duration
 	// StartWithin and HoldFor are told to people.
 	StartWithin, HoldFor time.Duration
+
+	mu       sync.Mutex
+	lastSeen time.Time // when it last looked; guarded by mu
+	patient  time.Time // until when no lease is called expired; guarded by mu
 }
+
+// away is the shortest absence that counts. The server reaps every few seconds.
+const away = 10 * time.Second
 
 // ReaperStore is what the reaper reads and changes.
 type ReaperStore interface {
@@ -27,15 +41,20 @@ type ReaperStore interface {
 
 // Reap ends every run whose deadline has passed.
 func (r *Reaper) Reap(ctx context.Context, _ string) error {
-	now := r.Now()
+	now := r.Now().Round(0) // by the wall clock, which sleep and setting it do not spare
+	patient := r.patience(now)
 	overdue, err := r.Store.Overdue(ctx, now)
 	if err != nil {
 		return err
 	}
+	var failed []error
 	for _, run := range overdue {
+		if run.State == anvil.Working && now.Before(patient) {
+			continue
+		}
 		to, problem := r.verdict(run)
 		_, err := r.Store.Move(ctx, run.ID, to, func(v *anvil.Run) error {
-			if v.State != run.State || v.ChangedAt != run.ChangedAt {
+			if v.State != run.State || !v.ChangedAt.Equal(run.ChangedAt) {
 				return errAlive
 			}
 			if v.State == anvil.Working && v.Lease.ExpiresAt.After(now) {
@@ -50,12 +69,25 @@ func (r *Reaper) Reap(ctx context.Context, _ string) error {
 		if errors.Is(err, errAlive) || errors.As(err, &moved) {
 			continue
 		}
-		if err != nil {
-			return err
+		if err != nil { // the others are overdue all the same
+			failed = append(failed, err)
+			continue
 		}
 		r.Log.Warn("run overdue", "run", run.ID, "was", run.State, "is", to)
 	}
-	return nil
+	return errors.Join(failed...)
+}
+
+// patience notes that the reaper looks now, and returns until when it calls no
+// lease expired.
+func (r *Reaper) patience(now time.Time) time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.lastSeen.IsZero() || now.Sub(r.lastSeen).Abs() > max(away, r.Lease/2) {
+		r.patient = now.Add(r.Lease)
+	}
+	r.lastSeen = now
+	return r.patient
 }
 
 var errAlive = errors.New("not overdue any more")

@@ -17,6 +17,7 @@ import (
 
 // Store is what the server's side of a run reads and changes.
 type Store interface {
+	Run(ctx context.Context, id anvil.RunID) (anvil.Run, error)
 	StoryOfRun(ctx context.Context, id anvil.RunID) (anvil.Story, error)
 	Move(ctx context.Context, id anvil.RunID, to anvil.State, change func(*anvil.Run) error, next ...anvil.Job) (anvil.Run, error)
 	Amend(ctx context.Context, id anvil.RunID, change func(*anvil.Run) error, next ...anvil.Job) (anvil.Run, error)
@@ -55,7 +56,6 @@ type Workplace struct {
 type Terms struct {
 	Lease       time.Duration // how long a runner may be silent
 	RenewEvery  time.Duration
-	Grace       time.Duration // for a stopped runner, to hand over what there is
 	Work        time.Duration
 	Verify      time.Duration
 	BundleBytes int64
@@ -94,6 +94,7 @@ func (s *Server) handle(f func(r *http.Request) (any, error)) http.Handler {
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "no-store") // a claim's answer holds tokens
 		_ = json.NewEncoder(w).Encode(answer) // a runner that has gone reads nothing
 	})
 }

@@ -26,7 +26,7 @@ func verification(v anvil.Verification) string {
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", cell(c.Name), statusMark[c.Status], duration(time.Duration(c.DurationMS)*time.Millisecond))
 	}
 	if v.Source != "" {
-		fmt.Fprintf(&b, "\n<sub>commands: %s</sub>\n", sanitize.Line(v.Source, 100))
+		fmt.Fprintf(&b, "\n<sub>%s</sub>\n", whose(v.Source))
 	}
 	b.WriteString("\n")
 	for _, c := range v.Checks {
@@ -35,6 +35,17 @@ func verification(v anvil.Verification) string {
 		}
 	}
 	return b.String()
+}
+
+// whose says where the verification commands come from.
+func whose(source string) string {
+	if source == "command" {
+		return "Commands as the comment gave them"
+	}
+	if file, ok := strings.CutPrefix(source, "detected: "); ok {
+		return "Commands detected by " + code(file)
+	}
+	return "Commands of " + code(source)
 }
 
 // files is the list of what a change touches.

@@ -6,7 +6,8 @@ import (
 )
 
 var (
-	comment     = regexp.MustCompile(`(?s)<!--.*?-->|<!--[^\n].*|<!--\n.*`)
+	comment     = regexp.MustCompile(`(?s)<!--(?:-)?>|<!--.*?-->`)
+	openComment = regexp.MustCompile(`<!--`)
 	declaration = regexp.MustCompile(`(?s)<\?.*?\?>|<!\[CDATA\[.*?\]\]>|<![A-Za-z][^>]*>`)
 	openTag     = regexp.MustCompile(`<([A-Za-z][A-Za-z0-9-]*)((?:[\s/]+[^\s<>"'=` + "`" + `/]+(?:\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'=<>` + "`" + `]+))?)*)\s*(/?)>`)
 	address     = regexp.MustCompile(`(?i)[\s/](href|src)\s*=\s*("[^"\s]*"|'[^'\s]*'|[^\s"'=<>` + "`" + `]+)`)
@@ -29,14 +30,8 @@ func (p prose) shown(text string, count tally) string {
 			return ""
 		}
 	}
-	text = p.replace(text, comment, func(text string, m []int) string {
-		// A comment that does not end is one only at a line's beginning.
-		if !strings.HasSuffix(text[m[0]:m[1]], "-->") && !lineStart(text, m[0]) {
-			return text[m[0]:m[1]]
-		}
-		count["HTML comment"]++
-		return ""
-	})
+	text = p.replace(text, comment, take("HTML comment"))
+	text = p.endless(text, count)
 	text = p.replace(text, declaration, take("HTML declaration"))
 	text = p.replace(text, openTag, func(text string, m []int) string {
 		name, attributes := text[m[2]:m[3]], text[m[4]:m[5]]
@@ -89,6 +84,28 @@ func (p prose) shown(text string, count tally) string {
 		return text[m[0]:m[5]]
 	})
 	return p.labels(text, count)
+}
+
+// endless cuts text where a comment begins that nothing ends. In the middle of
+// a paragraph such a beginning is text like any other, but not at the beginning
+// of a line, nor inside HTML.
+func (p prose) endless(text string, count tally) string {
+	end := -1
+	p.replace(text, openComment, func(text string, m []int) string {
+		var html htmlState
+		for line := range strings.Lines(text[:m[0]]) {
+			html.read(line)
+		}
+		if end < 0 && (lineStart(text, m[0]) || html.near()) {
+			end = m[0]
+		}
+		return text[m[0]:m[1]]
+	})
+	if end < 0 {
+		return text
+	}
+	count["HTML comment"]++
+	return text[:end]
 }
 
 // labels leaves of what follows the sign of a code block only its language.

@@ -140,10 +140,7 @@ func broken(text string) []string {
 	return problems
 }
 
-type input struct {
-	Required bool
-	Default  *yaml.Node
-}
+type input struct{ Required bool }
 
 func required(inputs map[string]input) []string {
 	return sortedKeys(maps.Collect(func(yield func(string, input) bool) {

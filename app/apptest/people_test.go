@@ -1,0 +1,172 @@
+package apptest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/seed-bc0cc349/anvil/app/github/githubtest"
+)
+
+// issue USER TITLE [BODY]
+func openIssue(s *stage, args []string) error {
+	if err := words(args, 2, 3, "issue USER TITLE [BODY]"); err != nil {
+		return err
+	}
+	body := ""
+	if len(args) == 3 {
+		body = args[2]
+	}
+	return s.GitHub.Ask("POST", "repositories/"+s.Repository+"/issues", map[string]string{"user": args[0], "title": args[1], "body": body}, nil)
+}
+
+// comment USER ISSUE TEXT|@FILE
+func comment(s *stage, args []string) error {
+	if err := words(args, 3, 3, "comment USER ISSUE TEXT|@FILE"); err != nil {
+		return err
+	}
+	issue, err := strconv.Atoi(args[1])
+	if err != nil {
+		return err
+	}
+	c, d, err := s.Comment(args[0], issue, text(s, args[2]))
+	s.last.comment, s.last.delivery = c.ID, d.GUID
+	return err
+}
+
+// text is a word of a script, or the content of the file that it names.
+func text(s *stage, arg string) string {
+	if name, ok := strings.CutPrefix(arg, "@"); ok {
+		return strings.TrimRight(s.ts.ReadFile(name), "\n")
+	}
+	return arg
+}
+
+// caused does something as a person, and remembers the delivery that came of it.
+func caused(s *stage, login, method, path string, in map[string]string) error {
+	in["user"] = login
+	d, err := s.Caused(login, func() error { return s.GitHub.Ask(method, "repositories/"+s.Repository+"/"+path, in, nil) })
+	s.last.delivery = d.GUID
+	return err
+}
+
+// edit USER TEXT: the last comment
+func edit(s *stage, args []string) error {
+	if err := words(args, 2, 2, "edit USER TEXT|@FILE"); err != nil {
+		return err
+	}
+	return caused(s, args[0], "PATCH", fmt.Sprintf("comments/%d", s.last.comment), map[string]string{"body": text(s, args[1])})
+}
+
+// label USER ISSUE NAME
+func label(s *stage, args []string) error {
+	if err := words(args, 3, 3, "label USER ISSUE NAME"); err != nil {
+		return err
+	}
+	return caused(s, args[0], "POST", "issues/"+args[1]+"/labels", map[string]string{"label": args[2]})
+}
+
+// assign USER ISSUE LOGIN
+func assign(s *stage, args []string) error {
+	if err := words(args, 3, 3, "assign USER ISSUE LOGIN"); err != nil {
+		return err
+	}
+	return caused(s, args[0], "POST", "issues/"+args[1]+"/assignees", map[string]string{"assignee": args[2]})
+}
+
+// role USER ROLE
+func setRole(s *stage, args []string) error {
+	if err := words(args, 2, 2, "role USER ROLE"); err != nil {
+		return err
+	}
+	return s.GitHub.Ask("PUT", "repositories/"+s.Repository+"/roles/"+args[0], map[string]string{"role": args[1]}, nil)
+}
+
+// merge USER: the newest pull request
+func merge(s *stage, args []string) error {
+	if err := words(args, 1, 1, "merge USER"); err != nil {
+		return err
+	}
+	pulls, err := list[githubtest.PullRequest](s.GitHub, s.Repository, "pulls")
+	if err != nil || len(pulls) == 0 {
+		return errors.Join(err, errors.New("there is no pull request"))
+	}
+	path := fmt.Sprintf("repositories/%s/pulls/%d/", s.Repository, pulls[len(pulls)-1].Number)
+	if err := s.GitHub.Ask("POST", path+"ready", map[string]string{"user": args[0]}, nil); err != nil {
+		return err
+	}
+	return s.GitHub.Ask("POST", path+"merge", map[string]string{"user": args[0]}, nil)
+}
+
+// commit USER BRANCH PATH=CONTENT|PATH=@FILE…
+func commit(s *stage, args []string) error {
+	if err := words(args, 3, 20, "commit USER BRANCH PATH=CONTENT|PATH=@FILE…"); err != nil {
+		return err
+	}
+	files := map[string]string{}
+	for _, arg := range args[2:] {
+		path, content, _ := strings.Cut(arg, "=")
+		if strings.HasPrefix(content, "@") {
+			content = s.ts.ReadFile(content[1:])
+		} else if content != "" {
+			content += "\n"
+		}
+		files[path] = content
+	}
+	return s.GitHub.Ask("POST", "repositories/"+s.Repository+"/commits",
+		map[string]any{"user": args[0], "branch": args[1], "message": "By hand", "files": files}, nil)
+}
+
+// rename NAME: the repository
+func rename(s *stage, args []string) error {
+	if err := words(args, 1, 1, "rename NAME"); err != nil {
+		return err
+	}
+	if err := s.GitHub.Ask("PATCH", "repositories/"+s.Repository, map[string]string{"name": args[0]}, nil); err != nil {
+		return err
+	}
+	owner, _, _ := strings.Cut(s.Repository, "/")
+	s.Repository = owner + "/" + args[0]
+	return nil
+}
+
+// suspend on|off: the App's installation
+func suspend(s *stage, args []string) error {
+	if err := words(args, 1, 1, "suspend on|off"); err != nil {
+		return err
+	}
+	if err := s.GitHub.Ask("PATCH", fmt.Sprintf("installations/%d", s.Installed.ID), map[string]bool{"suspended": args[0] == "on"}, nil); err != nil {
+		return err
+	}
+	return s.GitHub.Ask("GET", "deliveries?wait=30s", nil, nil)
+}
+
+// rerun: the newest workflow run, by the button
+func rerun(s *stage, args []string) error {
+	run, err := newestRun(s)
+	if err != nil {
+		return err
+	}
+	return s.GitHub.Ask("POST", fmt.Sprintf("runs/%d/rerun", run.ID), nil, nil)
+}
+
+func newestRun(s *stage) (githubtest.WorkflowRun, error) {
+	runs, err := list[githubtest.WorkflowRun](s.GitHub, s.Repository, "runs")
+	if err == nil && len(runs) == 0 {
+		err = errors.New("there is no workflow run")
+	}
+	if err != nil {
+		return githubtest.WorkflowRun{}, err
+	}
+	return runs[len(runs)-1], nil
+}
+
+// tell NAME: makes a file for which an agent waits
+func tell(s *stage, args []string) error {
+	if err := words(args, 1, 1, "tell NAME"); err != nil {
+		return err
+	}
+	return os.WriteFile(s.ts.MkAbs(args[0]), nil, 0o600)
+}
