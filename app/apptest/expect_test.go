@@ -49,6 +49,14 @@ func await(s *stage, args []string) error {
 			}
 			return err
 		})
+	case what == "attempt" && len(args) == 2:
+		return Await(s.ctx, func() error {
+			run, err := newestRun(s)
+			if err == nil && (run.Status != "completed" || strconv.Itoa(run.Attempt) != args[1]) {
+				err = fmt.Errorf("workflow run %d is %s, attempt %d", run.ID, run.Status, run.Attempt)
+			}
+			return err
+		})
 	case what == "log" && len(args) == 2:
 		return Await(s.ctx, func() error {
 			if !strings.Contains(s.Server.Log(), args[1]) {
@@ -85,13 +93,13 @@ func count(s *stage, args []string) error {
 
 // counted lists what GitHub has, or was asked for, of a kind: one line for each.
 func (s *stage) counted(what string, which []string) ([]string, error) {
-	pattern := "*"
+	pattern := ""
 	if len(which) > 0 {
 		pattern = which[0]
 	}
 	var lines []string
 	add := func(key, format string, args ...any) {
-		if ok, err := path.Match(pattern, key); err == nil && ok || key == pattern {
+		if ok, err := path.Match(pattern, key); pattern == "" || key == pattern || err == nil && ok {
 			lines = append(lines, fmt.Sprintf(format, args...))
 		}
 	}
@@ -109,7 +117,7 @@ func (s *stage) counted(what string, which []string) ([]string, error) {
 		}
 		return lines, err
 	case "comments":
-		all, err := list[githubtest.Comment](s.GitHub, s.Repository, "comments")
+		all, err := s.Comments()
 		for _, c := range all {
 			add(c.Author.Login, "%s: %.200q", c.Author.Login, c.Body)
 		}

@@ -100,6 +100,14 @@ func merge(s *stage, args []string) error {
 	return s.GitHub.Ask("POST", path+"merge", map[string]string{"user": args[0]}, nil)
 }
 
+// reopen USER ISSUE
+func reopen(s *stage, args []string) error {
+	if err := words(args, 2, 2, "reopen USER ISSUE"); err != nil {
+		return err
+	}
+	return caused(s, args[0], "PATCH", "issues/"+args[1], map[string]string{"state": "open"})
+}
+
 // commit USER BRANCH PATH=CONTENT|PATH=@FILE…
 func commit(s *stage, args []string) error {
 	if err := words(args, 3, 20, "commit USER BRANCH PATH=CONTENT|PATH=@FILE…"); err != nil {

@@ -19,12 +19,17 @@ type Programs struct {
 
 // Build builds the module's programs into dir.
 func Build(ctx context.Context, dir string) (Programs, error) {
-	p := Programs{dir: dir}
 	build := exec.CommandContext(ctx, "go", "build", "-o", dir+string(filepath.Separator), "github.com/seed-bc0cc349/anvil/cmd/...")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
-		return p, fmt.Errorf("build the programs: %w\n%s", err, out)
+		return Programs{}, fmt.Errorf("build the programs: %w\n%s", err, out)
 	}
+	return Built(ctx, dir)
+}
+
+// Built returns the programs that somebody has built into dir.
+func Built(ctx context.Context, dir string) (Programs, error) {
+	p := Programs{dir: dir}
 	names := []string{"GOCACHE", "GOMODCACHE", "GOPATH", "GOPROXY", "GOSUMDB", "GOFLAGS", "GOTOOLCHAIN"}
 	out, err := exec.CommandContext(ctx, "go", append([]string{"env"}, names...)...).Output()
 	if err != nil {

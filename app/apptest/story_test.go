@@ -11,6 +11,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
+var built = flag.String("programs", "", "`directory` with the built programs (default: they are built from the source)")
+
 // programs are built once, before any test runs, and only read afterwards.
 var programs Programs
 
@@ -22,10 +24,16 @@ func run(m *testing.M) int {
 		// Stories wait more than they compute.
 		_ = flag.Set("test.parallel", "4")
 	}
-	dir, err := os.MkdirTemp("", "anvil-apptest-")
-	if err == nil {
-		defer os.RemoveAll(dir)
-		programs, err = Build(context.Background(), dir)
+	ctx := context.Background()
+	var err error
+	if *built != "" {
+		programs, err = Built(ctx, *built)
+	} else {
+		var dir string
+		if dir, err = os.MkdirTemp("", "anvil-apptest-"); err == nil {
+			defer os.RemoveAll(dir)
+			programs, err = Build(ctx, dir)
+		}
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -58,6 +66,7 @@ func TestStories(t *testing.T) {
 			"assign":  plain(assign),
 			"role":    plain(setRole),
 			"merge":   plain(merge),
+			"reopen":  plain(reopen),
 			"commit":  plain(commit),
 			"rename":  plain(rename),
 			"suspend": plain(suspend),

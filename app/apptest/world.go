@@ -188,9 +188,24 @@ func (w *World) AwaitRuling(ctx context.Context, guid string) (decision anvil.De
 	return decision, reason, err
 }
 
-// BotComments returns what the App has said, in the order in which it was.
+// Comments returns all comments in the repository, in the order of their issues
+// and of time.
+func (w *World) Comments() ([]githubtest.Comment, error) {
+	var all []githubtest.Comment
+	issues, err := list[githubtest.Issue](w.GitHub, w.Repository, "issues")
+	for _, i := range issues {
+		below, err := list[githubtest.Comment](w.GitHub, w.Repository, fmt.Sprintf("comments?issue=%d", i.Number))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, below...)
+	}
+	return all, err
+}
+
+// BotComments returns what the App has said.
 func (w *World) BotComments() ([]githubtest.Comment, error) {
-	all, err := list[githubtest.Comment](w.GitHub, w.Repository, "comments")
+	all, err := w.Comments()
 	return slices.DeleteFunc(all, func(c githubtest.Comment) bool { return c.Author.Login != bot }), err
 }
 

@@ -56,10 +56,11 @@ type App struct {
 	fetches      singleflight.Group
 	noRunDetails atomic.Bool // this GitHub does not know return_run_details
 
-	// mu guards the two maps below, and is not held during a request.
+	// mu guards the maps below, and is not held during a request.
 	mu     sync.Mutex
 	grants map[grant]*granted
 	pauses map[int64]time.Time // by installation; 0 is the App itself
+	names  map[int64]name      // of repositories that were renamed, by id
 }
 
 // New returns an App. It makes no request.
@@ -104,6 +105,7 @@ func New(c Config) (*App, error) {
 		timeout: c.Timeout, now: c.Clock, log: c.Log,
 		grants: map[grant]*granted{},
 		pauses: map[int64]time.Time{},
+		names:  map[int64]name{},
 	}
 	a.wire = &wire{base: c.Transport, host: api.Host, scheme: api.Scheme}
 	return a, nil

@@ -45,9 +45,9 @@ func tripOf(ctx context.Context) *trip {
 	return t
 }
 
-// do makes the call once and returns the status of a good answer. The error, if
+// once makes the call once and returns the status of a good answer. The error, if
 // any, is an *Error.
-func (a *App) do(ctx context.Context, c call) (status int, err error) {
+func (a *App) once(ctx context.Context, c call) (status int, err error) {
 	for _, s := range c.path {
 		if s == "" || s == "." || s == ".." { // what no escaping keeps in its place
 			return 0, &Error{Op: c.op, Kind: Invalid, Message: "a name that is empty or dots", write: c.write()}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -148,6 +150,38 @@ func TestHistoriesThatDoNotFit(t *testing.T) {
 // tree0 is the base's tree with one file changed.
 func tree0(o *objects, s *scene) string {
 	return o.tree(s.with(files{"main.go": file("package main // changed\n")}))
+}
+
+// TestABundleThatGitMade takes the way of a runner: an ordinary git makes the
+// bundle, whose pack leaves out what the base has and holds deltas against it.
+func TestABundleThatGitMade(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("a line that stays as it is, and another one\n", 400)
+	s := newScene(t, files{"long.txt": file(long), "main.go": file("package main\n")})
+	work := filepath.Join(t.TempDir(), "work")
+	s.git("", "clone", "--quiet", "--branch", "main", s.url, work)
+	if err := os.WriteFile(filepath.Join(work, "long.txt"), []byte(long+"one more\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s.git("", "-C", work, "-c", "user.name=Ann", "-c", "user.email=ann@example.com", "commit", "--quiet", "--all", "-m", "work")
+	s.git("", "-C", work, "update-ref", runapi.BundleRef, "HEAD")
+	path := filepath.Join(t.TempDir(), "bundle")
+	s.git("", "-C", work, "bundle", "create", "--quiet", path, runapi.BundleRef, "^"+s.base)
+	bundle, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(bundle) > 2000 {
+		t.Errorf("the bundle has %d bytes: it is no thin one", len(bundle))
+	}
+	checked, err := s.inspector.Inspect(t.Context(), s.proposal(s.git("", "-C", work, "rev-parse", "HEAD"), bundle))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer checked.Close()
+	if v := checked.Verdict; len(v.Files) != 1 || v.Files[0] != (anvil.FileChange{Path: "long.txt", Status: "M", Additions: 1}) {
+		t.Errorf("verdict %+v", v)
+	}
 }
 
 func TestABaseThatIsGone(t *testing.T) {

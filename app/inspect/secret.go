@@ -37,7 +37,7 @@ func (c *change) search(ctx context.Context, q *git.Repository, ours []Canary, l
 	var pointers []string
 	for _, e := range c.entries {
 		if kind, _ := known.find([]byte(e.Path)); kind != "" && !e.deleted() {
-			leaks = append(leaks, leak{"a file's name", 0, kind})
+			leaks = append(leaks, leak{"the name of a file", 0, kind})
 		}
 	}
 	err = c.contents(ctx, q, limit, func(e entry, before, after []byte) {

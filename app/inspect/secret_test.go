@@ -79,7 +79,7 @@ func TestSecretsInTheChange(t *testing.T) {
 		"ours line by line":          {files{"x": file(strings.Join(strings.Split(ourKey, ""), "\n"))}, "x:"},
 		"ours in an old line's file": {files{"old.go": file("package old\n\nvar token = \"" + oldToken + "\"\n// " + ourKey + "\nvar b = 1\n")}, "old.go:4 (the webhook secret)"},
 		"ours in a binary file":      {files{"x.bin": file("\x00\x01" + ourKey)}, "x.bin:1 (the webhook secret)"},
-		"ours as a file's name":      {files{"d/" + strings.ReplaceAll(ourKey, "/", "_"): file("x\n")}, `a file\'s name (the webhook secret)`},
+		"ours as a file's name":      {files{"d/" + strings.ReplaceAll(ourKey, "/", "_"): file("x\n")}, "the name of a file (the webhook secret)"},
 		"our key, its lines only":    {files{"x": file(strings.ReplaceAll(strings.Join(strings.Split(pemKey, "\n")[2:6], "\n"), "\n", `\n`))}, "x:1 (the App's private key)"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -280,6 +280,8 @@ func problemOf(run anvil.Run, to anvil.State, report *anvil.Report) *anvil.Probl
 		return anvil.Problemf("RUN_FAILED", "See the workflow run's log, then comment /anvil retry.", "the run failed and did not say why")
 	case to == anvil.Cancelled && run.StopRequestedAt.IsZero():
 		return anvil.Problemf("RUN_CANCELLED", "Comment /anvil retry to start again.", "the workflow run was cancelled at GitHub or its runner was shut down")
+	case to == anvil.Cancelled:
+		return run.Problem // whoever asked for the stop may have said why
 	}
 	return nil
 }

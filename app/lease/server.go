@@ -95,7 +95,7 @@ func (s *Server) handle(f func(r *http.Request) (any, error)) http.Handler {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "no-store") // a claim's answer holds tokens
-		_ = json.NewEncoder(w).Encode(answer) // a runner that has gone reads nothing
+		_ = json.NewEncoder(w).Encode(answer)       // a runner that has gone reads nothing
 	})
 }
 

@@ -115,55 +115,6 @@ func spansIn(line string, at int) []region {
 	return found
 }
 
-// htmlState knows whether a line may be inside of HTML.
-type htmlState struct {
-	until string // what ends the element or comment that is open
-	tag   bool   // a tag since the last blank line
-}
-
-var (
-	htmlOpen = regexp.MustCompile(`(?i)<(?:!--|\?|!\[CDATA\[|![a-z]|(?:pre|script|style|textarea)\b)`)
-	htmlTag  = regexp.MustCompile(`<[A-Za-z/!?]`)
-)
-
-func (h *htmlState) near() bool { return h.until != "" || h.tag }
-
-func (h *htmlState) read(line string) {
-	line = strings.ToLower(line)
-	if strings.TrimSpace(line) == "" {
-		h.tag = false
-	}
-	if htmlTag.MatchString(line) {
-		h.tag = true
-	}
-	for {
-		if h.until != "" {
-			i := strings.Index(line, h.until)
-			if i < 0 {
-				return
-			}
-			line, h.until = line[i+len(h.until):], ""
-		}
-		at := htmlOpen.FindStringIndex(line)
-		if at == nil {
-			return
-		}
-		switch opener := line[at[0]:at[1]]; {
-		case opener == "<!--":
-			h.until = "-->"
-		case opener == "<?":
-			h.until = "?>"
-		case opener == "<![cdata[":
-			h.until = "]]>"
-		case opener[1] == '!':
-			h.until = ">"
-		default:
-			h.until = "</" + opener[1:]
-		}
-		line = line[at[1]:]
-	}
-}
-
 // prose changes a Markdown text outside of its code.
 type prose struct {
 	// all treats everything as prose.

@@ -7,10 +7,8 @@ import (
 
 var (
 	comment     = regexp.MustCompile(`(?s)<!--(?:-)?>|<!--.*?-->`)
-	openComment = regexp.MustCompile(`<!--`)
 	declaration = regexp.MustCompile(`(?s)<\?.*?\?>|<!\[CDATA\[.*?\]\]>|<![A-Za-z][^>]*>`)
-	openTag     = regexp.MustCompile(`<([A-Za-z][A-Za-z0-9-]*)((?:[\s/]+[^\s<>"'=` + "`" + `/]+(?:\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'=<>` + "`" + `]+))?)*)\s*(/?)>`)
-	address     = regexp.MustCompile(`(?i)[\s/](href|src)\s*=\s*("[^"\s]*"|'[^'\s]*'|[^\s"'=<>` + "`" + `]+)`)
+	element     = regexp.MustCompile(`(?is)<script\b[^>]*>.*?</script\s*>|<style\b[^>]*>.*?</style\s*>`)
 	picture     = regexp.MustCompile(`!\[([^\[\]]*)\]`)
 	title       = regexp.MustCompile(`(\]\(\s*(?:<[^<>\n]*>|[^\s()<>]*(?:\([^\s()<>]*\)[^\s()<>]*)*))\s+(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\((?:[^()\\]|\\.)*\))\s*\)`)
 	definition  = regexp.MustCompile(`\[((?:[^\[\]\\]|\\.)+)\]:[ \t]*\n?[ \t]*(<[^<>\n]*>|[^\s<]\S*)((?:[ \t]+|[ \t]*\n[ \t]*)(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\((?:[^()\\]|\\.)*\))|[ \t]+[^\n]*)?`)
@@ -31,26 +29,9 @@ func (p prose) shown(text string, count tally) string {
 		}
 	}
 	text = p.replace(text, comment, take("HTML comment"))
-	text = p.endless(text, count)
+	text = p.replace(text, element, take("HTML element"))
 	text = p.replace(text, declaration, take("HTML declaration"))
-	text = p.replace(text, openTag, func(text string, m []int) string {
-		name, attributes := text[m[2]:m[3]], text[m[4]:m[5]]
-		if len(name) > 20 || strings.Contains(name, "-") {
-			count["HTML tag"]++
-			return ""
-		}
-		tag := "<" + name
-		for _, a := range address.FindAllStringSubmatch(attributes, -1) {
-			tag += " " + strings.ToLower(a[1]) + "=" + a[2]
-		}
-		tag += text[m[6]:m[7]] + ">"
-		if strings.Join(strings.Fields(attributes), "") != strings.Join(strings.Fields(tag[1+len(name):len(tag)-1-len(text[m[6]:m[7]])]), "") {
-			count["HTML attribute"]++
-		} else {
-			return text[m[0]:m[1]]
-		}
-		return tag
-	})
+	text = p.tags(text, count)
 	text = p.replace(text, picture, func(text string, m []int) string {
 		if plainWord.MatchString(text[m[2]:m[3]]) {
 			return text[m[0]:m[1]]
@@ -84,28 +65,6 @@ func (p prose) shown(text string, count tally) string {
 		return text[m[0]:m[5]]
 	})
 	return p.labels(text, count)
-}
-
-// endless cuts text where a comment begins that nothing ends. In the middle of
-// a paragraph such a beginning is text like any other, but not at the beginning
-// of a line, nor inside HTML.
-func (p prose) endless(text string, count tally) string {
-	end := -1
-	p.replace(text, openComment, func(text string, m []int) string {
-		var html htmlState
-		for line := range strings.Lines(text[:m[0]]) {
-			html.read(line)
-		}
-		if end < 0 && (lineStart(text, m[0]) || html.near()) {
-			end = m[0]
-		}
-		return text[m[0]:m[1]]
-	})
-	if end < 0 {
-		return text
-	}
-	count["HTML comment"]++
-	return text[:end]
 }
 
 // labels leaves of what follows the sign of a code block only its language.

@@ -28,7 +28,9 @@ func (s *Store) Note(ctx context.Context, run anvil.RunID, kind, text string) er
 
 // Append adds a runner's events, numbered without gaps, and returns the number
 // that is expected next. Those that are there already are skipped; after a gap
-// nothing is added. allow looks at the run inside the transaction and may refuse.
+// nothing is added. Their times do not go back, so that a story told in the order of
+// time keeps the order of their numbers. allow looks at the run inside the
+// transaction and may refuse.
 func (s *Store) Append(ctx context.Context, id anvil.RunID, events []anvil.Event, allow func(anvil.Run) error) (next int64, err error) {
 	err = s.write(ctx, nil, func(tx *sql.Tx) error {
 		run, err := runByID(ctx, tx, id)
@@ -38,7 +40,8 @@ func (s *Store) Append(ctx context.Context, id anvil.RunID, events []anvil.Event
 		if err := allow(run); err != nil {
 			return err
 		}
-		if err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(seq), 0) + 1 FROM events WHERE run_id = $1 AND source = 'runner'`, id).Scan(&next); err != nil {
+		var last int64
+		if err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(seq), 0) + 1, COALESCE(MAX(at), 0) FROM events WHERE run_id = $1 AND source = 'runner'`, id).Scan(&next, &last); err != nil {
 			return err
 		}
 		for _, e := range events {
@@ -48,9 +51,10 @@ func (s *Store) Append(ctx context.Context, id anvil.RunID, events []anvil.Event
 			if e.Seq > next {
 				return nil
 			}
+			last = max(last, micros(e.At))
 			if _, err := tx.ExecContext(ctx, `
 				INSERT INTO events (run_id, source, seq, at, kind, text, data) VALUES ($1, 'runner', $2, $3, $4, $5, $6)`,
-				id, e.Seq, micros(e.At), e.Kind, e.Text, string(e.Data)); err != nil {
+				id, e.Seq, last, e.Kind, e.Text, string(e.Data)); err != nil {
 				return err
 			}
 			next++

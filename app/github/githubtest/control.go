@@ -53,6 +53,10 @@ func on[In any](mux *http.ServeMux, pattern string, do func(*http.Request, In) (
 		if out == nil {
 			out = obj{"ok": true}
 		}
+		if field := r.URL.Query().Get("field"); field != "" {
+			replyField(w, out, field)
+			return
+		}
 		replyJSON(w, http.StatusOK, out)
 	})
 }
@@ -66,6 +70,28 @@ func replyJSON(w http.ResponseWriter, status int, v any) {
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	_ = enc.Encode(v)
+}
+
+// replyField answers with one field of an object alone, as plain text, so that a
+// shell needs nothing to take answers apart with.
+func replyField(w http.ResponseWriter, v any, field string) {
+	var fields map[string]json.RawMessage
+	b, err := json.Marshal(v)
+	if err == nil {
+		err = json.Unmarshal(b, &fields)
+	}
+	value, has := fields[field]
+	if err != nil || !has {
+		replyError(w, fmt.Errorf("the answer has no field %q", field))
+		return
+	}
+	text := string(value)
+	var s string
+	if json.Unmarshal(value, &s) == nil {
+		text = s
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = io.WriteString(w, text)
 }
 
 func replyError(w http.ResponseWriter, err error) {

@@ -28,6 +28,7 @@ func (s *Server) controlAccounts(mux *http.ServeMux) {
 	})
 	on(mux, "GET /_sim/apps", func(*http.Request, none) (any, error) { return nonNil(s.Apps()), nil })
 	on(mux, "POST /_sim/apps", func(_ *http.Request, in App) (any, error) { return s.createApp(in) })
+	on(mux, "GET /_sim/apps/{app}", func(r *http.Request, _ none) (any, error) { return s.changeApp(pathInt(r, "app"), func(*App) {}) })
 	on(mux, "PATCH /_sim/apps/{app}", func(r *http.Request, in struct {
 		WebhookURL    *string           `json:"webhook_url"`
 		WebhookSecret *string           `json:"webhook_secret"`

@@ -32,6 +32,16 @@ func (w *town) sim(method, path string, body string, out any) int {
 	return res.StatusCode
 }
 
+func (w *town) simText(path string) (int, string) {
+	w.Helper()
+	res, err := http.Get(w.srv.URL + "/_sim/" + path)
+	w.must(err)
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	w.must(err)
+	return res.StatusCode, string(b)
+}
+
 // All that a test in another process needs can be done by JSON.
 func TestAWholeStoryOverTheControlAPI(t *testing.T) {
 	t.Parallel()
@@ -94,6 +104,12 @@ func TestAWholeStoryOverTheControlAPI(t *testing.T) {
 	do("GET", "runs/"+itoa(run.ID), "", &run)
 	if run.Attempt != 2 || run.Conclusion != "cancelled" {
 		t.Errorf("run %+v", run)
+	}
+	if status, text := w.simText("runs/" + itoa(run.ID) + "?field=conclusion"); status != 200 || text != "cancelled" {
+		t.Errorf("one field: %d %q", status, text)
+	}
+	if status, _ := w.simText("runs/" + itoa(run.ID) + "?field=nothing"); status != 422 {
+		t.Errorf("a field that is not there: %d", status)
 	}
 	var fault githubtest.Fault
 	do("POST", "faults", `{"method":"GET","path":"/app","do":"status","status":502}`, &fault)

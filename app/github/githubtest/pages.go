@@ -26,6 +26,7 @@ func newPages() (*pages, error) {
 	p := &pages{templates: map[string]*template.Template{}, markdown: newMarkdown()}
 	funcs := template.FuncMap{
 		"markdown": p.markdown.html,
+		"count":    count,
 		"when":     func(t time.Time) string { return t.UTC().Format("Jan 2, 15:04:05") },
 		"reaction": shownReaction,
 		"short":    func(sha string) string { return sha[:min(len(sha), 7)] },
@@ -43,6 +44,18 @@ func newPages() (*pages, error) {
 		p.templates[name] = t
 	}
 	return p, nil
+}
+
+// count is a number of things in words.
+func count(n int, thing string) string {
+	switch {
+	case n == 1:
+	case strings.HasSuffix(thing, "ch"):
+		thing += "es"
+	default:
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
 }
 
 // diffLineKind is the style of a line of a patch.

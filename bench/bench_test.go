@@ -1,0 +1,63 @@
+package bench
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestBench measures everything, one after the other: nothing may run beside a
+// measurement.
+func TestBench(t *testing.T) {
+	if !strings.Contains(flag.Lookup("test.run").Value.String(), "TestBench") {
+		t.Skip("measurements are made by `make bench`, on a machine that has nothing else to do")
+	}
+	bin := build(t)
+	var all table
+	defer func() {
+		fmt.Println()
+		all.print(os.Stdout)
+	}()
+	w := newTown(t, bin)
+	s := serve(t, bin, w.config, w.address) // makes the database
+	s.stop(t)
+
+	t.Run("ready", func(t *testing.T) { measureReady(t, &all, w) })
+	s = serve(t, bin, w.config, w.address)
+	t.Run("idle", func(t *testing.T) { measureIdle(t, &all, s) })
+	t.Run("tasks", func(t *testing.T) { measureTasks(t, &all, w, s) })
+	t.Run("door", func(t *testing.T) { measureDoor(t, &all, w) })
+	s.stop(t)
+	t.Run("demo", func(t *testing.T) { measureDemo(t, &all, bin) })
+	for _, name := range []string{"anvil", "anvil-runner"} {
+		info, err := os.Stat(filepath.Join(bin, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.note("size of "+name, fmt.Sprintf("%.1f MB", float64(info.Size())/1e6), "-")
+	}
+}
+
+// measureReady starts the server on a database that is there.
+func measureReady(t *testing.T, all *table, w *town) {
+	var took []time.Duration
+	for range 11 {
+		s := serve(t, w.bin, w.config, w.address)
+		took = append(took, s.ready)
+		s.stop(t)
+	}
+	all.within(t, "anvil serve: ready, on an existing database (p50 of 10)", ms(median(took[1:])), 300, "ms")
+}
+
+// measureIdle looks at a server that has just started.
+func measureIdle(t *testing.T, all *table, s *server) {
+	rest(t, 3*time.Second)
+	all.within(t, "anvil serve: memory (VmRSS) 3 s after the start", s.resident(t), 40, "MB")
+	before := s.cpu(t)
+	rest(t, 10*time.Second)
+	all.note("anvil serve: processor time in 10 s of rest", fmt.Sprintf("%d ms", (s.cpu(t)-before).Milliseconds()), "-")
+}
