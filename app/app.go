@@ -37,6 +37,10 @@ import (
 // PathHook is where GitHub delivers webhooks.
 const PathHook = "/api/github/hook"
 
+// patience is how long a run waits in one state for what is out of its hands, such
+// as a GitHub that does not answer, before it ends with that as its cause.
+const patience = 24 * time.Hour
+
 // App is one server.
 type App struct {
 	cfg    *config.Config
@@ -111,7 +115,7 @@ func (a *App) connect(ctx context.Context) error {
 	offer := offerOf(cfg)
 	markers := publish.Markers{Key: markerKey}
 	words := publish.Words{
-		Comment: notify.Comment, PullRequest: notify.PullRequest, CheckRun: notify.CheckRun, CommitMessage: notify.CommitMessage,
+		Comment: notify.Comment, PullRequest: notify.PullRequest, FollowUp: notify.FollowUp, CheckRun: notify.CheckRun, CommitMessage: notify.CommitMessage,
 	}
 
 	decider := &intake.Decider{
@@ -132,7 +136,7 @@ func (a *App) connect(ctx context.Context) error {
 	preparer := &dispatch.Preparer{GitHub: hub, Offer: offer, Kinds: kindsOf(cfg), ValidRef: git.ValidateRef}
 	dispatcher := &dispatch.Dispatcher{
 		Store: a.store, Provider: actions, Prepare: preparer, Server: cfg.PublicURL, Now: now, Log: log,
-		StartWithin: cfg.Limits.StartWithin, Settle: 20 * time.Second, Times: 3,
+		StartWithin: cfg.Limits.StartWithin, Settle: 20 * time.Second, Times: 3, Patience: patience,
 	}
 	leases := &lease.Server{
 		Store: a.store, Verifier: verifier, GitHub: hub, Blobs: a.blobs, Engines: enginesOf(cfg), Now: now, Log: log,
@@ -154,7 +158,7 @@ func (a *App) connect(ctx context.Context) error {
 	}
 	inspection := &inspect.Hop{
 		Store: a.store, GitHub: hub, Blobs: a.blobs, Inspector: inspector, Rules: preparer.Rules,
-		HoldFor: cfg.Limits.HoldFor, Now: now, Log: log,
+		HoldFor: cfg.Limits.HoldFor, Patience: patience, Now: now, Log: log,
 		Limits: inspect.Limits{
 			BundleBytes: cfg.Limits.BundleBytes, Files: cfg.Limits.Files, BlobBytes: cfg.Limits.FileBytes, TotalBytes: cfg.Limits.DiffBytes,
 		},
@@ -164,7 +168,7 @@ func (a *App) connect(ctx context.Context) error {
 	}
 	deliverer := &publish.Deliverer{
 		Store: a.store, GitHub: hub, Pulls: hub, Checks: hub, Words: words, Markers: markers,
-		Quarantine: inspection.Open, Done: inspection.Clear, Server: cfg.PublicURL, Now: now, Log: log,
+		Quarantine: inspection.Open, Done: inspection.Clear, Server: cfg.PublicURL, Patience: patience, Now: now, Log: log,
 		Bot: func(ctx context.Context) (anvil.Actor, error) {
 			who, err := self.get(ctx)
 			return who.Bot, err
@@ -172,14 +176,15 @@ func (a *App) connect(ctx context.Context) error {
 	}
 
 	if a.queue, err = queue.New(ctx, a.store.DB(), []queue.Hop{
-		{Name: anvil.HopDecide, Handle: decider.Decide},
+		{Name: anvil.HopDecide, Handle: alone(decider.Decide, now)},
 		{Name: anvil.HopAnnounce, Handle: announcer.Announce},
 		{Name: anvil.HopReply, Handle: announcer.Reply},
 		{Name: anvil.HopSchedule, Handle: scheduler.Schedule},
-		{Name: anvil.HopDispatch, Handle: dispatcher.Dispatch},
-		{Name: anvil.HopStop, Handle: dispatcher.Stop},
-		{Name: anvil.HopInspect, Handle: inspection.Inspect, Heavy: true, Limit: 10 * time.Minute},
-		{Name: anvil.HopDeliver, Handle: deliverer.Deliver, Heavy: true, Limit: 5 * time.Minute},
+		{Name: anvil.HopDispatch, Handle: alone(dispatcher.Dispatch, now), Limit: 3 * time.Minute},
+		{Name: anvil.HopStop, Handle: dispatcher.Stop, Limit: 2 * time.Minute},
+		{Name: anvil.HopInspect, Handle: alone(inspection.Inspect, now), Heavy: true, Limit: 10 * time.Minute},
+		// After a restart the bundle is inspected again before it is pushed.
+		{Name: anvil.HopDeliver, Handle: alone(deliverer.Deliver, now), Heavy: true, Limit: 12 * time.Minute},
 	}, log); err != nil {
 		return err
 	}

@@ -45,6 +45,10 @@ func overdue(ctx context.Context, s sweepStore, now time.Time, patience time.Dur
 			queued = true
 		case anvil.Dispatching, anvil.Uncertain:
 			jobs = append(jobs, anvil.Job{Hop: anvil.HopDispatch, Key: string(run.ID)})
+		case anvil.Dispatched:
+			if run.Placement.WorkflowRun == 0 { // where it is has yet to be found out
+				jobs = append(jobs, anvil.Job{Hop: anvil.HopDispatch, Key: string(run.ID)})
+			}
 		case anvil.Inspecting:
 			jobs = append(jobs, anvil.Job{Hop: anvil.HopInspect, Key: string(run.ID)})
 		case anvil.Delivering:

@@ -83,21 +83,29 @@ func (s *server) stop(t *testing.T) {
 	}
 }
 
-// resident is how much memory the process has now, in MB.
-func (s *server) resident(t *testing.T) float64 {
+// memory is what of a process is in memory, in MB.
+type memory struct{ all, own, file float64 }
+
+// resident is how much memory the process has now.
+func (s *server) resident(t *testing.T) memory {
 	t.Helper()
-	status := s.proc(t, "status")
-	for line := range strings.Lines(status) {
-		if words := strings.Fields(line); len(words) == 3 && words[0] == "VmRSS:" {
-			kib, err := strconv.ParseFloat(words[1], 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return kib * 1024 / 1e6
+	var m memory
+	for line := range strings.Lines(s.proc(t, "status")) {
+		words := strings.Fields(line)
+		field := map[string]*float64{"VmRSS:": &m.all, "RssAnon:": &m.own, "RssFile:": &m.file}[words[0]]
+		if field == nil || len(words) != 3 {
+			continue
 		}
+		kib, err := strconv.ParseFloat(words[1], 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		*field = kib * 1024 / 1e6
 	}
-	t.Fatalf("no VmRSS in %q", status)
-	return 0
+	if m.all == 0 {
+		t.Fatal("/proc tells no VmRSS")
+	}
+	return m
 }
 
 // cpu is how much processor time the process has used.

@@ -13,6 +13,7 @@ import (
 	"hash"
 	"io"
 	"net/http"
+	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -72,7 +73,6 @@ func hook(s *stage, args []string) error {
 	}
 	status, answer, err := s.send("POST", app.PathHook, header, body)
 	fmt.Fprintf(s.ts.Stdout(), "%d %s", status, answer)
-	s.last.delivery = guid
 	return err
 }
 
@@ -85,6 +85,12 @@ func lastDelivery(s *stage) (githubtest.Delivery, error) {
 	if i < 0 {
 		return githubtest.Delivery{}, errors.New("the App was not told of what was done last")
 	}
+	// The control API spreads payloads out for people; the signature is over this.
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, all[i].Payload); err != nil {
+		return githubtest.Delivery{}, err
+	}
+	all[i].Payload = compact.Bytes()
 	return all[i], nil
 }
 
@@ -217,6 +223,7 @@ func claim(s *stage, args []string) error {
 	}
 	if a.LeaseToken != "" {
 		s.job.assignment = a
+		s.ts.Setenv("LEASE", a.LeaseToken)
 		s.ts.Setenv("BASE", a.BaseCommit)
 		s.ts.Setenv("CLONE", a.Repository.CloneURL)
 		fmt.Fprintln(s.ts.Stdout(), a.Run)
@@ -294,4 +301,53 @@ func useLease(s *stage, args []string) error {
 		return errors.New("a lease does not know how to do that")
 	}
 	return s.call("POST", path(runapi.PathFinish), a.LeaseToken, "", finish, &runapi.FinishAnswer{})
+}
+
+// dispatch USER: the workflow by hand, with the inputs of its newest run
+func dispatchByHand(s *stage, args []string) error {
+	if err := words(args, 1, 1, "dispatch USER"); err != nil {
+		return err
+	}
+	run, err := newestRun(s)
+	if err != nil {
+		return err
+	}
+	return s.GitHub.Ask("POST", "repositories/"+s.Repository+"/dispatches",
+		map[string]any{"user": args[0], "workflow": "anvil.yml", "inputs": run.Inputs}, nil)
+}
+
+// start-run N: a command on issue 1 opens task N, and a stranger claims its run
+func startRun(s *stage, args []string) error {
+	if err := words(args, 1, 1, "start-run N"); err != nil {
+		return err
+	}
+	for _, step := range []struct {
+		do   func(*stage, []string) error
+		args []string
+	}{
+		{comment, []string{"mona", "1", "/anvil say hello"}},
+		{await, []string{"task", args[0], "dispatched"}},
+		{begin, nil},
+		{claim, nil},
+	} {
+		if err := step.do(s, step.args); err != nil {
+			return err
+		}
+	}
+	if s.job.assignment.LeaseToken == "" {
+		return errors.New("the run could not be claimed")
+	}
+	return nil
+}
+
+// propose-made: hands over x.bundle, with what work has as its result as the head
+func proposeMade(s *stage, args []string) error {
+	head, err := exec.CommandContext(s.ctx, "git", "-C", s.ts.MkAbs("work"), "rev-parse", "refs/anvil/result").Output()
+	if err != nil {
+		return err
+	}
+	if err := useLease(s, []string{"propose", "x.bundle", "head=" + strings.TrimSpace(string(head))}); err != nil {
+		return err
+	}
+	return s.GitHub.Ask("POST", fmt.Sprintf("runs/%d/complete", s.job.Run), map[string]string{"conclusion": "success"}, nil)
 }

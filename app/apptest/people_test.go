@@ -140,6 +140,14 @@ func rename(s *stage, args []string) error {
 	return nil
 }
 
+// archive on|off: the repository
+func archive(s *stage, args []string) error {
+	if err := words(args, 1, 1, "archive on|off"); err != nil {
+		return err
+	}
+	return s.GitHub.Ask("PATCH", "repositories/"+s.Repository, map[string]bool{"archived": args[0] == "on"}, nil)
+}
+
 // suspend on|off: the App's installation
 func suspend(s *stage, args []string) error {
 	if err := words(args, 1, 1, "suspend on|off"); err != nil {

@@ -69,6 +69,7 @@ func TestStories(t *testing.T) {
 			"reopen":  plain(reopen),
 			"commit":  plain(commit),
 			"rename":  plain(rename),
+			"archive": plain(archive),
 			"suspend": plain(suspend),
 			"rerun":   plain(rerun),
 			"tell":    plain(tell),
@@ -84,6 +85,11 @@ func TestStories(t *testing.T) {
 			"begin":     plain(begin),
 			"claim":     plain(claim),
 			"lease":     plain(useLease),
+			"dispatch":  plain(dispatchByHand),
+			"secrets":   plain(secrets),
+
+			"start-run":    plain(startRun),
+			"propose-made": plain(proposeMade),
 		},
 	})
 }

@@ -56,6 +56,8 @@ type Dispatcher struct {
 	Settle time.Duration
 	// Times is how many intents a run may have in all.
 	Times int
+	// Patience is how long a run waits for what waiting is hoped to cure.
+	Patience time.Duration
 }
 
 // errGone says that the run is no longer where the hop found it. The hop ends:
@@ -100,7 +102,7 @@ func (d *Dispatcher) start(ctx context.Context, story anvil.Story, run anvil.Run
 			return d.fail(ctx, run.ID, p)
 		}
 		if err != nil {
-			return d.later(ctx, run.ID, err)
+			return d.later(ctx, run, err)
 		}
 		if _, err := d.Store.Amend(ctx, run.ID, func(r *anvil.Run) error {
 			r.BaseRef, r.BaseCommit, r.Rules, r.Engine = settled.BaseRef, settled.BaseCommit, settled.Rules, settled.Engine
@@ -124,15 +126,31 @@ func (d *Dispatcher) start(ctx context.Context, story anvil.Story, run anvil.Run
 	switch {
 	case err == nil:
 		return d.placed(ctx, run.ID, placement)
-	case errors.Is(err, github.ErrRateLimited):
-		if _, amendErr := d.Store.Amend(ctx, run.ID, forgetIntent); amendErr != nil {
-			return amendErr
-		}
-		return d.later(ctx, run.ID, err)
-	case errors.Is(err, github.ErrNotAccepted):
+	case !refused(err):
+		return d.uncertain(ctx, run, err)
+	case github.RetryAt(err, d.Now()).IsZero():
 		return d.fail(ctx, run.ID, github.Problem(err))
 	}
-	return d.uncertain(ctx, run, err)
+	// A rate limit, or GitHub was not reached at all: this intent came to nothing.
+	if _, amendErr := d.Store.Amend(ctx, run.ID, func(r *anvil.Run) error {
+		if r.State != anvil.Dispatching {
+			return errGone
+		}
+		r.Dispatch.Times--
+		return forgetIntent(r)
+	}); amendErr != nil {
+		return amendErr
+	}
+	return d.later(ctx, run, err)
+}
+
+// refused reports whether err says that nothing was started. An error without a
+// word about it may come from anywhere.
+func refused(err error) bool {
+	if errors.Is(err, github.ErrUncertain) {
+		return false
+	}
+	return errors.Is(err, github.ErrNotAccepted) || github.AsError(err) != nil
 }
 
 func (d *Dispatcher) order(story anvil.Story, run anvil.Run, nonce string) Order {
@@ -157,9 +175,9 @@ func (d *Dispatcher) placed(ctx context.Context, id anvil.RunID, p anvil.Placeme
 		return note(r)
 	}, next...)
 	var moved *anvil.MoveError
-	if errors.As(err, &moved) && !moved.From.Ended() {
+	if errors.As(err, &moved) {
 		// Also after a stop that came in between: what was started must be stopped.
-		if moved.From == anvil.Stopping {
+		if moved.From == anvil.Stopping || moved.From.Ended() {
 			next = append(next, anvil.Job{Hop: anvil.HopStop, Key: string(id)})
 		}
 		_, err = d.Store.Amend(ctx, id, note, next...)
@@ -180,7 +198,7 @@ func (d *Dispatcher) uncertain(ctx context.Context, run anvil.Run, cause error) 
 func (d *Dispatcher) resolve(ctx context.Context, story anvil.Story, run anvil.Run) error {
 	placement, found, err := d.Provider.Find(ctx, d.order(story, run, ""), run.Dispatch.AskedAt)
 	if err != nil {
-		return d.later(ctx, run.ID, err)
+		return d.later(ctx, run, err)
 	}
 	if found {
 		placement.Guessed = true
@@ -201,7 +219,7 @@ func (d *Dispatcher) resolve(ctx context.Context, story anvil.Story, run anvil.R
 func (d *Dispatcher) locate(ctx context.Context, story anvil.Story, run anvil.Run) error {
 	placement, found, err := d.Provider.Find(ctx, d.order(story, run, ""), run.Dispatch.AskedAt)
 	if err != nil {
-		return d.later(ctx, run.ID, err)
+		return d.later(ctx, run, err)
 	}
 	if !found {
 		return &queue.Later{At: d.Now().Add(5 * time.Second), Reason: "the workflow run is not listed yet"}
@@ -222,12 +240,17 @@ func (d *Dispatcher) fail(ctx context.Context, id anvil.RunID, p *anvil.Problem)
 }
 
 // later turns an error that waiting may cure into the time to come again.
-func (d *Dispatcher) later(ctx context.Context, id anvil.RunID, err error) error {
-	if at := github.RetryAt(err, d.Now()); !at.IsZero() {
+func (d *Dispatcher) later(ctx context.Context, run anvil.Run, err error) error {
+	at := github.RetryAt(err, d.Now())
+	switch {
+	case !at.IsZero() && d.Now().Before(run.ChangedAt.Add(d.Patience)):
 		return &queue.Later{At: at, Reason: err.Error()}
-	}
-	if p := github.Problem(err); p != nil {
-		return d.fail(ctx, id, p)
+	case !at.IsZero():
+		p := *github.Problem(err)
+		p.Next = "Comment /anvil retry once GitHub is well again"
+		return d.fail(ctx, run.ID, &p)
+	case anvil.AsProblem(err) != nil || github.AsError(err) != nil:
+		return d.fail(ctx, run.ID, github.Problem(err))
 	}
 	return err
 }
@@ -239,26 +262,42 @@ func (d *Dispatcher) Stop(ctx context.Context, key string) error {
 		return err
 	}
 	for _, run := range story.Runs {
-		if run.ID != anvil.RunID(key) || run.Dispatch.NonceHash == "" {
+		if run.ID != anvil.RunID(key) {
 			continue
 		}
-		order := d.order(story, run, "")
-		place := run.Placement
-		if place.WorkflowRun == 0 {
-			found := false
-			if place, found, err = d.Provider.Find(ctx, order, run.Dispatch.AskedAt); err != nil {
-				return err
-			}
-			if !found { // never started; if it is yet, its claim is refused
-				return d.stopped(ctx, run)
-			}
+		err := d.halt(ctx, d.order(story, run, ""), run)
+		if at := github.RetryAt(err, d.Now()); !at.IsZero() {
+			return &queue.Later{At: at, Reason: err.Error()}
 		}
-		if err := d.Provider.Stop(ctx, order, place); err != nil {
+		if github.AsError(err) != nil {
+			// The provider will not cancel it, or has it no more. Its claim, its lease
+			// and its next renewal tell the runner all the same.
+			d.Log.Warn("not cancelled at the provider", "run", run.ID, "error", err)
+			err = nil
+		}
+		if err != nil {
 			return fmt.Errorf("stop %s: %w", run.ID, err)
 		}
 		return d.stopped(ctx, run)
 	}
 	return nil
+}
+
+// halt cancels what was started for a run, if anything was.
+func (d *Dispatcher) halt(ctx context.Context, order Order, run anvil.Run) error {
+	if run.Dispatch.NonceHash == "" {
+		return nil // the provider was never asked
+	}
+	place := run.Placement
+	if place.WorkflowRun == 0 {
+		var found bool
+		var err error
+		place, found, err = d.Provider.Find(ctx, order, run.CreatedAt)
+		if err != nil || !found { // never started; if it is yet, its claim is refused
+			return err
+		}
+	}
+	return d.Provider.Stop(ctx, order, place)
 }
 
 // stopped ends a run that was told to stop before any runner had claimed it:

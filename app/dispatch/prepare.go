@@ -14,6 +14,7 @@ type Contents interface {
 	DefaultBranchCommit(ctx context.Context, repo anvil.Repository) (branch, sha string, err error)
 	Branch(ctx context.Context, repo anvil.Repository, name string) (sha string, err error)
 	File(ctx context.Context, repo anvil.Repository, path, ref string) ([]byte, error)
+	PullRequest(ctx context.Context, repo anvil.Repository, number int) (github.PullRequest, error)
 }
 
 // Preparer settles what a run works on and by which rules, just before it starts:
@@ -55,14 +56,27 @@ func (p *Preparer) Settle(ctx context.Context, story anvil.Story) (Settled, erro
 	}
 	s.Engine = anvil.EngineInfo{Name: plan.Engine.Value, Kind: p.Kinds[plan.Engine.Value], Model: plan.Model.Value}
 	s.BaseRef = plan.Base.Value
-	if story.Session.PullRequest != 0 {
+	if number := story.Session.PullRequest; number != 0 {
 		s.BaseRef = story.Session.Branch
+		// It was open when the task was; a task may wait for long.
+		pull, err := p.GitHub.PullRequest(ctx, repo, number)
+		if err != nil && !errors.Is(err, github.ErrNotFound) {
+			return s, err
+		}
+		if err != nil || pull.State != "open" {
+			return s, anvil.Problemf("PR_CLOSED", "Comment /anvil retry to start on a branch and a pull request of its own.",
+				"pull request #%d was merged or closed before this task's turn came", number)
+		}
 	}
 	if s.BaseRef == branch {
 		s.BaseCommit = tip
 		return s, nil
 	}
 	s.BaseCommit, err = p.GitHub.Branch(ctx, repo, s.BaseRef)
+	if errors.Is(err, github.ErrNotFound) && s.BaseRef == story.Session.Branch {
+		return s, anvil.Problemf("BASE_MISSING", "Restore the branch at the pull request's page, or close the pull request, then comment /anvil retry.",
+			"the branch %s of this thread's pull request is gone", policy.Shown(s.BaseRef)).Because(err)
+	}
 	if errors.Is(err, github.ErrNotFound) {
 		return s, anvil.Problemf("BASE_MISSING", "Name a branch that is there: /anvil base=BRANCH …", "there is no branch %s in this repository", policy.Shown(s.BaseRef)).Because(err)
 	}

@@ -17,7 +17,7 @@ func TestSettingsOfTheMachineHaveNoSay(t *testing.T) {
 	home := t.TempDir()
 	canary := filepath.Join(home, "canary")
 	script := filepath.Join(home, "trap.sh")
-	write(t, script, "#!/bin/sh\necho \"$0 $*\" >> "+canary+"\ncat\n", 0o755)
+	write(t, script, "#!/bin/sh\necho \"$0 $*\" >> "+canary+"\n", 0o755)
 	config := "[core]\n\tfsmonitor = " + script + "\n\thooksPath = " + home + "\n\tsshCommand = " + script + "\n\taskPass = " + script +
 		"\n[credential]\n\thelper = !" + script + "\n[diff]\n\texternal = " + script + "\n[diff \"trap\"]\n\ttextconv = " + script +
 		"\n[filter \"trap\"]\n\tclean = " + script + "\n\tsmudge = " + script + "\n[protocol]\n\tallow = always\n[alias]\n\tpush = !" + script + "\n"
@@ -27,7 +27,11 @@ func TestSettingsOfTheMachineHaveNoSay(t *testing.T) {
 	for _, hook := range []string{"pre-push", "reference-transaction", "post-checkout"} {
 		write(t, filepath.Join(home, hook), "#!/bin/sh\necho "+hook+" >> "+canary+"\n", 0o755)
 	}
+	o := newOrigin(t)
+	base := o.commit(t, "main", map[string]string{"a.txt": "one\n", ".gitattributes": "* diff=trap filter=trap\n"})
+
 	t.Setenv("HOME", home)
+	t.Setenv("GIT_TRACE", canary)
 	t.Setenv("XDG_CONFIG_HOME", filepath.Join(home, ".config"))
 	t.Setenv("GIT_CONFIG_GLOBAL", filepath.Join(home, ".gitconfig"))
 	t.Setenv("GIT_EXTERNAL_DIFF", script)
@@ -36,18 +40,34 @@ func TestSettingsOfTheMachineHaveNoSay(t *testing.T) {
 	t.Setenv("GIT_DIR", home)
 	t.Setenv("GIT_CONFIG_PARAMETERS", "'core.fsmonitor="+script+"'")
 
-	p := program(t)
-	r := bare(t, p)
-	first := writeCommit(t, r, nil, map[string]string{"a.txt": "one\n", ".gitattributes": "* diff=trap filter=trap\n"})
-	second := writeCommit(t, r, []string{first}, map[string]string{"a.txt": "two\n", ".gitattributes": "* diff=trap filter=trap\n"})
-	if _, err := r.CountLines(t.Context(), first, second); err != nil {
+	r := bare(t, program(t))
+	if err := r.FetchCommit(t.Context(), o.url, o.token, base); err != nil { // hooks on refs
+		t.Fatal(err)
+	}
+	if err := r.FetchCommit(t.Context(), o.url, "", base); err == nil { // helpers that know passwords
+		t.Error("the origin let us in without a token")
+	}
+	blob, err := r.line(t.Context(), "rev-parse", base+":a.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Blobs(t.Context(), []string{blob}, 10, func(string, []byte) error { return nil }); err != nil {
 		t.Error(err)
 	}
-	if err := r.Blobs(t.Context(), []string{plainBlob(t, r, "x")}, 10, func(string, []byte) error { return nil }); err != nil {
+	tree, err := r.line(t.Context(), "rev-parse", base+"^{tree}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, err := r.CommitTree(t.Context(), Commit{Tree: tree, Parent: base, Message: "x", Author: ann, Committer: ann})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.CountLines(t.Context(), base, next); err != nil {
 		t.Error(err)
 	}
-	_ = r.Push(t.Context(), "http://127.0.0.1:1/x", "", second, branch, "")
-	_ = r.FetchCommit(t.Context(), "http://127.0.0.1:1/x", "", second)
+	if err := r.Push(t.Context(), o.url, o.token, next, branch, ""); err != nil { // hooks before a push
+		t.Error(err)
+	}
 	if ran, err := os.ReadFile(canary); err == nil {
 		t.Errorf("programs of others ran:\n%s", ran)
 	}

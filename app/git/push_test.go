@@ -160,6 +160,8 @@ func TestRemoteArgumentsAreChecked(t *testing.T) {
 	} {
 		if err := try(); err == nil {
 			t.Errorf("%s: accepted", name)
+		} else if _, ran := errors.AsType[*Error](err); ran && name != "file" {
+			t.Errorf("%s: got as far as git: %v", name, err)
 		} else if strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: the error tells the credential: %v", name, err)
 		}

@@ -116,6 +116,11 @@ func (a *App) ID() int64 { return a.id }
 
 // CloneURL returns the address from which git clones repo, without credentials.
 func (a *App) CloneURL(repo anvil.Repository) string {
+	a.mu.Lock()
+	if now, known := a.names[repo.ID]; known {
+		repo.Owner, repo.Name = now.owner, now.repo
+	}
+	a.mu.Unlock()
 	return a.web.JoinPath(repo.Owner, repo.Name+".git").String()
 }
 

@@ -123,6 +123,11 @@ func RetryAt(err error, now time.Time) time.Time {
 	switch e.Kind {
 	case RateLimited:
 		return e.Until
+	case Unauthorized:
+		// A token that was revoked before its time is replaced with the next call. A
+		// wrong key or clock is the operator's to mend; until then nobody's task
+		// should be lost for it.
+		return now.Add(time.Minute)
 	case Unavailable, BadResponse, Unreachable:
 		return now.Add(15 * time.Second)
 	}

@@ -188,6 +188,7 @@ func (h *Handler) Schedule(ctx context.Context, d githubapp.Dispatch) error {
 	}
 	githubapp.SetResponder(ctx, func(w http.ResponseWriter, r *http.Request) {
 		if receipt.Duplicate {
+			h.log.Info("delivery known already", "delivery", d.DeliveryID, "event", d.EventType, "task", receipt.Task)
 			answer(w, http.StatusOK, Answer{Status: "duplicate", Delivery: d.DeliveryID, Task: string(receipt.Task)})
 			return
 		}

@@ -241,7 +241,13 @@ func TestBombs(t *testing.T) {
 		}
 		head, _ := bundleParts(s)
 		pack := packOf(packEntry(3, len(big), nil, big), packEntry(7, len(delta), raw, delta))
-		s.refuses(t, s.proposal(head, bundleOf("# v2 git bundle\n-"+s.base+" work\n"+head+" "+runapi.BundleRef+"\n\n", pack)), "BUNDLE_CORRUPT")
+		p := s.proposal(head, bundleOf("# v2 git bundle\n-"+s.base+" work\n"+head+" "+runapi.BundleRef+"\n\n", pack))
+		s.refuses(t, p, "BUNDLE_CORRUPT")
+		// It has to stop at the size that it claims, before it is made.
+		_, err := s.inspector.Inspect(t.Context(), p)
+		if cause := fmt.Sprint(anvil.AsProblem(err).Cause); !strings.Contains(cause, "attempting to allocate") {
+			t.Errorf("it went as far as this: %s", cause)
+		}
 	})
 	t.Run("one huge file", func(t *testing.T) {
 		s.refuses(t, s.propose(s.with(files{"big.bin": file(strings.Repeat("x", 100<<20)), "small": file("x")})), "DIFF_TOO_BIG", "big.bin (100 MiB)")

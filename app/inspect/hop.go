@@ -46,14 +46,18 @@ type Hop struct {
 	// Rules reads a repository's rules as of a commit of its default branch.
 	Rules   func(ctx context.Context, repo anvil.Repository, commit string) (anvil.Rules, error)
 	HoldFor time.Duration
-	Now     func() time.Time
-	Log     *slog.Logger
+	// Patience is how long inspection is tried before the run fails for what
+	// waiting was hoped to cure.
+	Patience time.Duration
+	Now      func() time.Time
+	Log      *slog.Logger
 
 	mu   sync.Mutex
 	kept map[anvil.RunID]*Checked // guarded by mu; owned by the run's delivery
 }
 
-// Inspect checks the proposal of one run.
+// Inspect checks the proposal of one run. One call at a time acts for a run;
+// whoever wakes the hop sees to it.
 func (h *Hop) Inspect(ctx context.Context, key string) error {
 	story, err := h.Store.StoryOfRun(ctx, anvil.RunID(key))
 	if err != nil {
@@ -65,7 +69,12 @@ func (h *Hop) Inspect(ctx context.Context, key string) error {
 	}
 	rules := run.Rules
 	if run.Problem != nil { // it was held, and a person asked again: by today's rules
-		if rules, err = h.rulesNow(ctx, story.Session.Repository); err != nil {
+		rules, err = h.rulesNow(ctx, story.Session.Repository)
+		if p := anvil.AsProblem(err); p != nil && run.Verdict != nil {
+			// A slip in the rules is no reason to throw the change away.
+			return h.hold(ctx, run, run.Rules, *run.Verdict, p)
+		}
+		if err != nil {
 			return h.end(ctx, run, err)
 		}
 	}
@@ -76,13 +85,7 @@ func (h *Hop) Inspect(ctx context.Context, key string) error {
 	verdict := checked.Verdict
 	if len(verdict.Protected) > 0 {
 		defer checked.Close()
-		_, err := h.Store.Move(ctx, run.ID, anvil.Held, func(r *anvil.Run) error {
-			r.Verdict, r.Rules = &verdict, rules
-			r.Problem = anvil.Problemf("PROTECTED_FILES", "", "the change touches %d protected file(s)", len(verdict.Protected))
-			r.Deadline = h.Now().Add(h.HoldFor)
-			return nil
-		})
-		return settled(err)
+		return h.hold(ctx, run, rules, verdict, anvil.Problemf("PROTECTED_FILES", "", "the change touches %d protected file(s)", len(verdict.Protected)))
 	}
 	h.keep(run.ID, checked)
 	_, err = h.Store.Move(ctx, run.ID, anvil.Delivering, func(r *anvil.Run) error {
@@ -92,6 +95,16 @@ func (h *Hop) Inspect(ctx context.Context, key string) error {
 	if err != nil {
 		h.Clear(run.ID)
 	}
+	return settled(err)
+}
+
+// hold leaves it to a person whether a change that touches protected files goes on.
+func (h *Hop) hold(ctx context.Context, run anvil.Run, rules anvil.Rules, verdict anvil.Verdict, why *anvil.Problem) error {
+	_, err := h.Store.Move(ctx, run.ID, anvil.Held, func(r *anvil.Run) error {
+		r.Verdict, r.Rules, r.Problem = &verdict, rules, why
+		r.Deadline = h.Now().Add(h.HoldFor)
+		return nil
+	})
 	return settled(err)
 }
 
@@ -131,15 +144,23 @@ func (h *Hop) check(ctx context.Context, story anvil.Story, rules anvil.Rules) (
 // end says what an error means for a run: a verdict, or that the hop has to come
 // again.
 func (h *Hop) end(ctx context.Context, run anvil.Run, err error) error {
-	if at := github.RetryAt(err, h.Now()); !at.IsZero() {
-		return &queue.Later{At: at, Reason: err.Error()}
-	}
 	p := anvil.AsProblem(err)
-	if p == nil && github.AsError(err) != nil {
-		p = github.Problem(err)
-	}
-	if p == nil {
+	at := github.RetryAt(err, h.Now())
+	patient := h.Now().Before(run.ChangedAt.Add(h.Patience))
+	switch {
+	case p != nil:
+	case !at.IsZero() && patient:
+		return &queue.Later{At: at, Reason: err.Error()}
+	case github.AsError(err) != nil:
+		q := *github.Problem(err)
+		if p = &q; !at.IsZero() {
+			p.Next = "Comment /anvil retry once GitHub is well again"
+		}
+	case patient:
 		return err
+	default:
+		p = anvil.Problemf("OVERDUE", "Comment /anvil retry; if it stays so, the operator finds the reason in the server's log.",
+			"the change could not be inspected within %s", h.Patience).Because(err)
 	}
 	h.Log.Warn("proposal refused", "run", run.ID, "code", p.Code, "what", p.What, "cause", p.Cause)
 	to := anvil.Failed

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
@@ -22,6 +23,7 @@ type Store interface {
 	LatestTask(ctx context.Context, session anvil.SessionID) (anvil.TaskID, error)
 	OpenTasks(ctx context.Context, session anvil.SessionID) ([]anvil.TaskID, error)
 	Story(ctx context.Context, id anvil.TaskID) (anvil.Story, error)
+	StoryOfRun(ctx context.Context, id anvil.RunID) (anvil.Story, error)
 	Move(ctx context.Context, id anvil.RunID, to anvil.State, change func(*anvil.Run) error, next ...anvil.Job) (anvil.Run, error)
 	SaveInstallation(ctx context.Context, id int64, account, state string) error
 	InstallationState(ctx context.Context, id int64) (string, error)
@@ -75,7 +77,13 @@ func (d *Decider) Decide(ctx context.Context, key string) error {
 func (d *Decider) rule(ctx context.Context, delivery anvil.Delivery) (anvil.Ruling, error) {
 	reader, err := d.Reader(ctx)
 	if err != nil {
-		return anvil.Ruling{}, err
+		// Whatever it is that keeps us from knowing who we are, it is no reason to
+		// put a delivery aside.
+		at := github.RetryAt(err, d.Now())
+		if at.IsZero() {
+			at = d.Now().Add(time.Minute)
+		}
+		return anvil.Ruling{}, &queue.Later{At: at, Reason: err.Error()}
 	}
 	reading, err := reader.Parse(delivery)
 	if p := anvil.AsProblem(err); p != nil {
@@ -114,7 +122,12 @@ func (d *Decider) rule(ctx context.Context, delivery anvil.Delivery) (anvil.Ruli
 		}
 		return anvil.Ruling{Decision: decision, Reason: problem.Error(), Reply: reply}, nil
 	}
-	return d.act(ctx, command, reader.Offer)
+	ruling, err := d.act(ctx, command, reader.Offer, delivery.ReceivedAt)
+	if github.AsError(err) != nil && github.RetryAt(err, d.Now()).IsZero() {
+		p := github.Problem(err)
+		return anvil.Ruling{Decision: anvil.Refused, Reason: p.Error(), Reply: d.answer(command, "confused", d.Tell(p))}, nil
+	}
+	return ruling, err
 }
 
 func (d *Decider) permission(ctx context.Context, c anvil.Command) (Permission, error) {
@@ -130,8 +143,8 @@ func (d *Decider) answer(c anvil.Command, reaction, text string) *anvil.Reply {
 	return &anvil.Reply{Repository: c.Thread.Repository, Issue: c.Thread.Issue, Comment: c.Comment, Reaction: reaction, Text: text}
 }
 
-// act does what a permitted command asks for.
-func (d *Decider) act(ctx context.Context, c anvil.Command, offer policy.Offer) (anvil.Ruling, error) {
+// act does what a permitted command asks for, which came at a time.
+func (d *Decider) act(ctx context.Context, c anvil.Command, offer policy.Offer, came time.Time) (anvil.Ruling, error) {
 	switch c.Verb {
 	case anvil.VerbHelp:
 		return anvil.Ruling{Decision: anvil.Accepted, Reply: d.answer(c, "eyes", Usage(offer))}, nil
@@ -148,9 +161,9 @@ func (d *Decider) act(ctx context.Context, c anvil.Command, offer policy.Offer) 
 	}
 	switch c.Verb {
 	case anvil.VerbStop:
-		return d.stop(ctx, c, latest)
+		return d.stop(ctx, c, latest, came)
 	case anvil.VerbRetry:
-		return d.retry(ctx, c, latest)
+		return d.retry(ctx, c, latest, came)
 	}
 	return anvil.Ruling{Decision: anvil.Accepted, Task: latest.Task.ID, Reply: d.answer(c, "eyes", d.Status(latest))}, nil
 }
@@ -192,35 +205,42 @@ func (d *Decider) open(ctx context.Context, c anvil.Command) (anvil.Ruling, erro
 
 // stop stops every open task of the thread: who says stop does not mean the
 // first of three.
-func (d *Decider) stop(ctx context.Context, c anvil.Command, latest anvil.Story) (anvil.Ruling, error) {
+func (d *Decider) stop(ctx context.Context, c anvil.Command, latest anvil.Story, came time.Time) (anvil.Ruling, error) {
 	open, err := d.Store.OpenTasks(ctx, latest.Session.ID)
 	if err != nil {
 		return anvil.Ruling{}, err
 	}
-	stopped := 0
+	// Deciding may have been interrupted after the stop: it was heard all the same.
+	asked := latest.Run().StopRequestedAt
+	stopped, publishing := !asked.IsZero() && !asked.Before(came), false
 	for _, id := range open {
-		story, err := d.Store.Story(ctx, id)
-		if err != nil {
-			return anvil.Ruling{}, err
+		state := anvil.Lost
+		for tries := 0; state == anvil.Lost && tries < 3; tries++ { // lost a moment ago: its next attempt is meant too
+			story, err := d.Store.Story(ctx, id)
+			if err != nil {
+				return anvil.Ruling{}, err
+			}
+			if state, err = d.halt(ctx, story.Run().ID, nil); err != nil {
+				return anvil.Ruling{}, err
+			}
 		}
-		done, err := d.halt(ctx, story.Run().ID, nil)
-		if err != nil {
-			return anvil.Ruling{}, err
-		}
-		if done {
-			stopped++
-		}
+		stopped = stopped || state == anvil.Stopping || state == anvil.Cancelled
+		publishing = publishing || state == anvil.Delivering
 	}
-	if stopped > 0 {
+	if stopped {
 		return anvil.Ruling{Decision: anvil.Accepted, Task: latest.Task.ID, Reply: d.answer(c, "+1", "")}, nil
 	}
 	p := anvil.Problemf(CodeNothing, "See the task's comment for how it ended", "nothing is under way in this thread that could be stopped")
+	if publishing {
+		p = anvil.Problemf(CodeNothing, "Close the pull request if you do not want it", "it is too late to stop: the change is being published")
+	}
 	return anvil.Ruling{Decision: anvil.Refused, Reason: p.Error(), Task: latest.Task.ID, Reply: d.answer(c, "confused", d.Tell(p))}, nil
 }
 
 // halt stops one run: at once where no runner was asked, else by telling runner
-// and provider, with a time limit on how long they may take.
-func (d *Decider) halt(ctx context.Context, id anvil.RunID, why *anvil.Problem) (bool, error) {
+// and provider, with a time limit on how long they may take. It returns the state
+// that the run is in then. One that ended or is being published is left as it is.
+func (d *Decider) halt(ctx context.Context, id anvil.RunID, why *anvil.Problem) (anvil.State, error) {
 	note := func(r *anvil.Run) error {
 		r.StopRequestedAt = d.Now()
 		if why != nil {
@@ -229,26 +249,31 @@ func (d *Decider) halt(ctx context.Context, id anvil.RunID, why *anvil.Problem) 
 		return nil
 	}
 	var moved *anvil.MoveError
-	_, err := d.Store.Move(ctx, id, anvil.Stopping, func(r *anvil.Run) error {
-		r.Deadline = d.Now().Add(time.Minute)
-		return note(r)
-	}, anvil.Job{Hop: anvil.HopStop, Key: string(id)})
-	if !errors.As(err, &moved) {
-		return err == nil, err
+	for range 3 { // it may go on between two moves
+		run, err := d.Store.Move(ctx, id, anvil.Stopping, func(r *anvil.Run) error {
+			r.Deadline = d.Now().Add(time.Minute)
+			return note(r)
+		}, anvil.Job{Hop: anvil.HopStop, Key: string(id)})
+		if !errors.As(err, &moved) {
+			return run.State, err
+		}
+		if moved.From == anvil.Stopping || !moved.From.CanMove(anvil.Cancelled) {
+			break
+		}
+		run, err = d.Store.Move(ctx, id, anvil.Cancelled, note)
+		if !errors.As(err, &moved) {
+			return run.State, err
+		}
 	}
-	if moved.From == anvil.Working { // cannot be: working leads to stopping
-		return false, err
-	}
-	_, err = d.Store.Move(ctx, id, anvil.Cancelled, note)
-	if errors.As(err, &moved) {
-		return false, nil // it ended, is being published, or is stopping already
-	}
-	return err == nil, err
+	return moved.From, nil
 }
 
 // retry inspects again what is held, or does once more what was asked last.
-func (d *Decider) retry(ctx context.Context, c anvil.Command, latest anvil.Story) (anvil.Ruling, error) {
+func (d *Decider) retry(ctx context.Context, c anvil.Command, latest anvil.Story, came time.Time) (anvil.Ruling, error) {
 	run := latest.Run()
+	if released(latest, came) { // deciding was interrupted after it
+		return anvil.Ruling{Decision: anvil.Accepted, Task: latest.Task.ID, Reply: d.answer(c, "+1", "")}, nil
+	}
 	if run.State == anvil.Held {
 		_, err := d.Store.Move(ctx, run.ID, anvil.Inspecting, nil, anvil.Job{Hop: anvil.HopInspect, Key: string(run.ID)})
 		var moved *anvil.MoveError
@@ -268,28 +293,59 @@ func (d *Decider) retry(ctx context.Context, c anvil.Command, latest anvil.Story
 	return d.open(ctx, again)
 }
 
+// released reports whether the story's run was held and has been taken up again
+// since a time.
+func released(s anvil.Story, since time.Time) bool {
+	held := false
+	for _, e := range s.Events {
+		if e.Run != s.Run().ID || e.Source != anvil.FromServer || e.Kind != "state" {
+			continue
+		}
+		held = held || e.Text == string(anvil.Held)
+		if held && e.Text == string(anvil.Inspecting) && !e.At.Before(since) {
+			return true
+		}
+	}
+	return false
+}
+
 // installation records a change of an installation, and ends what can no longer
 // go on.
 func (d *Decider) installation(ctx context.Context, c Change) error {
-	state := "active"
+	state := ""
 	switch c.Kind {
+	case Installed, Resumed:
+		state = "active"
 	case Removed:
 		state = "deleted"
 	case Suspended:
 		state = "suspended"
 	}
-	if err := d.Store.SaveInstallation(ctx, c.Installation, c.Account.Login, state); err != nil {
-		return err
+	if state != "" {
+		if err := d.Store.SaveInstallation(ctx, c.Installation, c.Account.Login, state); err != nil {
+			return err
+		}
 	}
-	if state == "active" {
+	all := state == "deleted" || state == "suspended"
+	if !all && len(c.Gone) == 0 {
 		return nil
 	}
 	alive, err := d.Store.AliveRuns(ctx, c.Installation)
 	if err != nil {
 		return err
 	}
-	why := anvil.Problemf(CodeGone, "Install the App again and comment /anvil retry", "the App's installation was %s", state)
 	for _, id := range alive {
+		why := anvil.Problemf(CodeGone, "Install the App again and comment /anvil retry", "the App's installation was %s", state)
+		if !all {
+			story, err := d.Store.StoryOfRun(ctx, id)
+			if err != nil {
+				return err
+			}
+			if !slices.ContainsFunc(c.Gone, func(r ChangedRepository) bool { return r.ID == story.Session.Repository.ID }) {
+				continue
+			}
+			why = anvil.Problemf(CodeGone, "Add the repository to the App's installation again and comment /anvil retry", "the App's installation no longer covers this repository")
+		}
 		if _, err := d.halt(ctx, id, why); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package lease_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,10 +10,12 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
+	"github.com/seed-bc0cc349/anvil/app/lease"
 	"github.com/seed-bc0cc349/anvil/app/runapi"
 )
 
@@ -498,5 +501,33 @@ func TestAFinishedRunStaysAsItIs(t *testing.T) {
 				t.Errorf("%d inspections were woken", n)
 			}
 		})
+	}
+}
+
+// interrupted is a store in which something happens once between a finish's
+// reading and its writing.
+type interrupted struct {
+	lease.Store
+	once    sync.Once
+	happens func()
+}
+
+func (s *interrupted) Run(ctx context.Context, id anvil.RunID) (anvil.Run, error) {
+	run, err := s.Store.Run(ctx, id)
+	s.once.Do(s.happens)
+	return run, err
+}
+
+func TestAStopInTheMomentOfTheFinishIsNotLost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	run, h := w.working("d")
+	bundle := upload(t, h, runapi.ArtifactBundle, "a bundle").Digest
+	w.leases.Store = &interrupted{Store: w.store, happens: func() {
+		w.move(run, anvil.Stopping, func(r *anvil.Run) { r.StopRequestedAt = w.clock.Now() })
+	}}
+	done, err := h.Finish(t.Context(), proposal(bundle)) // the client asks again by itself
+	if err != nil || done.State != "cancelled" || w.jobs.count(anvil.HopInspect, run) != 0 {
+		t.Errorf("answered %+v, %v", done, err)
 	}
 }

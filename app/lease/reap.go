@@ -83,7 +83,7 @@ func (r *Reaper) Reap(ctx context.Context, _ string) error {
 func (r *Reaper) patience(now time.Time) time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.lastSeen.IsZero() || now.Sub(r.lastSeen).Abs() > max(away, r.Lease/2) {
+	if r.lastSeen.IsZero() || now.Sub(r.lastSeen) > max(away, r.Lease/2) {
 		r.patient = now.Add(r.Lease)
 	}
 	r.lastSeen = now

@@ -172,6 +172,21 @@ func TestARenewalInTheLastMomentCounts(t *testing.T) {
 	}
 }
 
+// The dispatch was found in the very moment in which it was given up, which a
+// clock that stands still cannot tell apart.
+func TestAStateThatIsNewIsNotOverdue(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	run := w.task("d")
+	w.intend(run, nonce)
+	w.move(run, anvil.Uncertain, func(r *anvil.Run) { r.Deadline = w.clock.Now() })
+	w.reaper.Store = between{w.store, func() { w.move(run, anvil.Dispatched, nil) }}
+	w.reap(0)
+	if got := w.run(run); got.State != anvil.Dispatched {
+		t.Errorf("it is %s because of %v", got.State, got.Problem)
+	}
+}
+
 // The server was down, or the machine asleep, or its clock was set: runners that
 // could not be heard get a lease's time to be heard.
 func TestNobodyIsCalledSilentWhoCouldNotBeHeard(t *testing.T) {

@@ -21,7 +21,7 @@ func story(state anvil.State, change ...func(*anvil.Story)) anvil.Story {
 	s := anvil.Story{
 		Session: anvil.Session{Repository: anvil.Repository{Owner: "acme", Name: "web", DefaultBranch: "main"}, Issue: 12, Branch: "anvil/12-login-loops"},
 		Task: anvil.Task{ID: "7q2m9x1c4k", Version: 3, CreatedAt: start, Command: anvil.Command{
-			Requester: anvil.Actor{ID: 583231, Login: "mona"}, Verb: anvil.VerbDo,
+			Requester: anvil.Actor{ID: 583231, Login: "mona"}, Comment: 7, Verb: anvil.VerbDo,
 			Prompt: anvil.Prompt{Instruction: "fix the login redirect", IssueTitle: "Login loops"},
 		}},
 		Effects: map[string]anvil.Effect{},
@@ -118,7 +118,7 @@ func TestGolden(t *testing.T) {
 			parts := []string{"=== comment", notify.Comment(s), "=== status", notify.Status(s)}
 			if state := s.Run().State; state == anvil.Succeeded {
 				title, body := notify.PullRequest(s)
-				parts = append(parts, "=== pull request: "+title, body, "=== commit", notify.CommitMessage(s))
+				parts = append(parts, "=== pull request: "+title, body, "=== added by a further task", notify.FollowUp(s), "=== commit", notify.CommitMessage(s))
 			}
 			if s.Task.Outcome != nil {
 				check := notify.CheckRun(s)
@@ -150,7 +150,7 @@ func TestTextFromOutsideDoesNothing(t *testing.T) {
 	title, body := notify.PullRequest(s)
 	check := notify.CheckRun(s)
 	for place, text := range map[string]string{
-		"comment": notify.Comment(s), "title": title, "pull request": body, "commit": notify.CommitMessage(s),
+		"comment": notify.Comment(s), "title": title, "further task": notify.FollowUp(s), "pull request": body, "commit": notify.CommitMessage(s),
 		"check title": check.Title, "check summary": check.Summary,
 	} {
 		visible := outsideCode(text)

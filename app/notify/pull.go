@@ -11,19 +11,25 @@ import (
 	"github.com/seed-bc0cc349/anvil/app/sanitize"
 )
 
-// PullRequest is the title and body of a session's pull request.
+// PullRequest is the title and body of a session's pull request, as its first task
+// opens it.
 func PullRequest(s anvil.Story) (title, body string) {
+	return Title(s), fmt.Sprintf("Closes #%d. Asked for by @%s.\n\n", s.Session.Issue, s.Task.Command.Requester.Login) + told(s, "##")
+}
+
+// FollowUp is what a further task of the session adds to the pull request's body.
+func FollowUp(s anvil.Story) string {
+	return fmt.Sprintf("## Then @%s asked for more\n\n", s.Task.Command.Requester.Login) + told(s, "###")
+}
+
+// told says what was asked of one task, what it did, and how that was verified,
+// below headings of a level such as ##.
+func told(s anvil.Story, level string) string {
 	run := s.Run()
 	var b strings.Builder
-	c := s.Task.Command
-	fmt.Fprintf(&b, "Closes #%d. Asked for by @%s.\n\n", s.Session.Issue, c.Requester.Login)
-	b.WriteString("## What was asked\n\n")
-	asked := strings.TrimSpace(c.Prompt.Instruction)
-	if asked == "" {
-		asked = c.Prompt.IssueTitle
-	}
-	b.WriteString(quote(sanitize.Markdown(asked, "")) + "\n\n")
-	b.WriteString("## What was done\n\n")
+	b.WriteString(level + " What was asked\n\n")
+	b.WriteString(quote(sanitize.Markdown(asked(s), "")) + "\n\n")
+	b.WriteString(level + " What was done\n\n")
 	if run.Report != nil && strings.TrimSpace(run.Report.Answer) != "" {
 		b.WriteString(sanitize.Markdown(run.Report.Answer, "") + "\n\n")
 	} else {
@@ -32,7 +38,7 @@ func PullRequest(s anvil.Story) (title, body string) {
 	if run.Verdict != nil {
 		b.WriteString(files(*run.Verdict))
 	}
-	b.WriteString("## Verification\n\n")
+	b.WriteString(level + " Verification\n\n")
 	if run.Report != nil {
 		b.WriteString(verification(run.Report.Verification))
 	}
@@ -41,14 +47,24 @@ func PullRequest(s anvil.Story) (title, body string) {
 		fmt.Fprintf(&b, " [Workflow run](%s) ·", run.Placement.URL)
 	}
 	fmt.Fprintf(&b, " task `%s`</sub>", s.Task.ID)
-	return Title(s), b.String()
+	return b.String()
+}
+
+// asked is the instruction. A label and an assignment have none of their own: they
+// hand the issue over.
+func asked(s anvil.Story) string {
+	c := s.Task.Command
+	if what := strings.TrimSpace(c.Prompt.Instruction); what != "" && c.Comment != 0 {
+		return what
+	}
+	return c.Prompt.IssueTitle
 }
 
 // Title is one line for the pull request and its commit: the instruction if it is
 // short enough to be one, else the issue's title.
 func Title(s anvil.Story) string {
 	c := s.Task.Command
-	line := strings.TrimSpace(c.Prompt.Instruction)
+	line := asked(s)
 	if line == "" || strings.Contains(line, "\n") || utf8.RuneCountInString(line) > 72 {
 		line = c.Prompt.IssueTitle
 	}

@@ -8,13 +8,13 @@ import (
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 	"github.com/seed-bc0cc349/anvil/app/github"
-	"github.com/seed-bc0cc349/anvil/app/queue"
 )
 
 // Words renders a task's story for the places in which it is told.
 type Words struct {
 	Comment       func(anvil.Story) string
 	PullRequest   func(anvil.Story) (title, body string)
+	FollowUp      func(anvil.Story) string // added to the pull request by a further task of its session
 	CheckRun      func(anvil.Story) github.CheckRun
 	CommitMessage func(anvil.Story) string
 }
@@ -58,28 +58,29 @@ type Announcer struct {
 
 // Announce shows people where a task is: a reaction at once, one comment that is
 // edited in place, and at the end the reaction and the check run that say how it
-// ended.
+// ended. What one of them cannot say does not keep the others from saying it.
 func (a *Announcer) Announce(ctx context.Context, key string) error {
 	defer a.serial.lock(key)()
 	story, err := a.Store.Story(ctx, anvil.TaskID(key))
-	if err != nil {
+	if err != nil || story.Told { // told: by a call that was at work while this one waited
 		return err
 	}
 	story.Server = a.Server
+	var again error
 	for _, show := range []func(context.Context, anvil.Story) error{a.react, a.comment, a.conclude} {
 		err := show(ctx, story)
-		if at := github.RetryAt(err, a.Now()); !at.IsZero() {
-			return &queue.Later{At: at, Reason: err.Error()}
-		}
-		if hopeless(err, a.Now()) {
+		switch {
+		case err == nil:
+		case hopeless(err, a.Now()):
 			// The issue is gone, or the App may not write there any more. The
 			// task goes on; there is nobody to tell.
 			a.Log.Warn("could not be told", "task", key, "error", err)
-			continue
+		case again == nil:
+			again = err
 		}
-		if err != nil {
-			return err
-		}
+	}
+	if again != nil {
+		return later(again, a.Now())
 	}
 	return a.Store.Told(ctx, story.Task.ID, story.Task.Version)
 }
@@ -116,7 +117,11 @@ func (a *Announcer) react(ctx context.Context, s anvil.Story) error {
 	if s.Effects[keyReaction(id)].State == anvil.Done {
 		return nil
 	}
-	if eyes := s.Effects[keyEyes(id)]; eyes.State == anvil.Done {
+	if _, begun := s.Effects[keyEyes(id)]; begun {
+		eyes, err := reaction(keyEyes(id), "eyes") // its id, if the answer got lost
+		if err != nil {
+			return err
+		}
 		if err := a.Talk.Unreact(ctx, repo, on, external(eyes)); err != nil {
 			return err
 		}
@@ -129,31 +134,23 @@ func (a *Announcer) react(ctx context.Context, s anvil.Story) error {
 func (a *Announcer) comment(ctx context.Context, s anvil.Story) error {
 	id, repo := s.Task.ID, s.Session.Repository
 	marker := a.Markers.Of(id)
-	body := a.Words.Comment(s) + "\n\n" + marker
+	body := marked(a.Words.Comment(s), marker)
 	sum := digest(body)
-	wrote := false
 	e, err := once(ctx, a.Store, keyComment(id), id,
-		func() (made, bool, error) {
-			c, found, err := a.Talk.FindComment(ctx, repo, s.Session.Issue, marker, s.Task.CreatedAt)
-			return made{c.ID, c.URL}, found, err
+		func(begun time.Time) (made, bool, error) {
+			c, found, err := a.Talk.FindComment(ctx, repo, s.Session.Issue, marker, begun)
+			return made{id: c.ID, url: c.URL}, found, err
 		},
 		func() (made, error) {
 			c, err := a.Talk.CreateComment(ctx, repo, s.Session.Issue, body)
-			wrote = err == nil
-			return made{c.ID, c.URL}, err
+			return made{c.ID, c.URL, sum}, err
 		})
-	if err != nil {
+	if err != nil || e.Digest == sum {
 		return err
 	}
-	if e.Digest == sum {
-		return nil
-	}
-	if !wrote {
-		_, err = a.Talk.EditComment(ctx, repo, external(e), body)
-		// Somebody who deletes the comment does not want it.
-		if err != nil && !errors.Is(err, github.ErrNotFound) {
-			return err
-		}
+	// Somebody who deletes the comment does not want it.
+	if _, err = a.Talk.EditComment(ctx, repo, external(e), body); err != nil && !errors.Is(err, github.ErrNotFound) {
+		return err
 	}
 	e.Digest = sum
 	return a.Store.Effected(ctx, e)
@@ -177,61 +174,60 @@ func postCheck(ctx context.Context, effects Effects, checks Checks, s anvil.Stor
 	id, repo := s.Task.ID, s.Session.Repository
 	check.ExternalID, check.Status = string(id), "completed"
 	_, err := once(ctx, effects, keyCheck(id), id,
-		func() (made, bool, error) {
+		func(time.Time) (made, bool, error) {
 			c, found, err := checks.FindCheckRun(ctx, repo, check.HeadSHA, check.Name, check.ExternalID)
-			return made{c.ID, c.URL}, found, err
+			return made{id: c.ID, url: c.URL}, found, err
 		},
 		func() (made, error) {
 			c, err := checks.CreateCheckRun(ctx, repo, check)
-			return made{c.ID, c.URL}, err
+			return made{id: c.ID, url: c.URL}, err
 		})
 	return err
 }
 
 // Reply gives the answer to a delivery that opened no task.
 func (a *Announcer) Reply(ctx context.Context, key string) error {
-	defer a.serial.lock("reply")()
 	d, err := a.Store.Delivery(ctx, anvil.DeliveryID(key))
 	if err != nil || d.Reply == nil {
 		return err
 	}
 	err = a.reply(ctx, d.ID, *d.Reply)
-	if at := github.RetryAt(err, a.Now()); !at.IsZero() {
-		return &queue.Later{At: at, Reason: err.Error()}
-	}
 	if hopeless(err, a.Now()) {
 		a.Log.Warn("could not be answered", "delivery", key, "error", err)
 		return nil
 	}
-	return err
+	return later(err, a.Now())
 }
 
 func (a *Announcer) reply(ctx context.Context, id anvil.DeliveryID, r anvil.Reply) error {
+	key := "reply/" + string(id)
+	if r.Once != "" {
+		key = "reply/" + r.Once
+	}
+	defer a.serial.lock(key)() // several deliveries may share it
 	if r.Reaction != "" {
 		on := github.Target{Comment: r.Comment, Issue: r.Issue}
-		if _, err := once(ctx, a.Store, "reply-reaction/"+string(id), "", nil, func() (made, error) {
+		_, err := once(ctx, a.Store, "reply-reaction/"+string(id), "", nil, func() (made, error) {
 			n, err := a.Talk.React(ctx, r.Repository, on, r.Reaction)
 			return made{id: n}, err
-		}); err != nil {
+		})
+		// The comment may be gone. The words are for the thread all the same.
+		if err != nil && !(hopeless(err, a.Now()) && r.Text != "") {
 			return err
 		}
 	}
 	if r.Text == "" {
 		return nil
 	}
-	key := "reply/" + string(id)
-	if r.Once != "" {
-		key = "reply/" + r.Once
-	}
 	marker := a.Markers.Of(anvil.TaskID(key))
 	_, err := once(ctx, a.Store, key, "",
-		func() (made, bool, error) {
-			c, found, err := a.Talk.FindComment(ctx, r.Repository, r.Issue, marker, a.Now().Add(-24*time.Hour))
-			return made{c.ID, c.URL}, found, err
+		func(begun time.Time) (made, bool, error) {
+			c, found, err := a.Talk.FindComment(ctx, r.Repository, r.Issue, marker, begun)
+			return made{id: c.ID, url: c.URL}, found, err
 		},
 		func() (made, error) {
-			c, err := a.Talk.CreateComment(ctx, r.Repository, r.Issue, r.Text+"\n\n"+marker)
-			return made{c.ID, c.URL}, err
+			c, err := a.Talk.CreateComment(ctx, r.Repository, r.Issue, marked(r.Text, marker))
+			return made{id: c.ID, url: c.URL}, err
 		})
 	return err
 }

@@ -26,6 +26,7 @@ type Repository interface {
 
 // Pulls is what GitHub offers for pull requests.
 type Pulls interface {
+	PullRequest(ctx context.Context, repo anvil.Repository, number int) (github.PullRequest, error)
 	CreatePullRequest(ctx context.Context, repo anvil.Repository, n github.NewPullRequest) (github.PullRequest, error)
 	EditPullRequest(ctx context.Context, repo anvil.Repository, number int, edit github.PullRequestEdit) (github.PullRequest, error)
 	FindPullRequest(ctx context.Context, repo anvil.Repository, head string) (github.PullRequest, bool, error)
@@ -58,13 +59,14 @@ type Deliverer struct {
 	Server string
 	Now    func() time.Time
 	Log    *slog.Logger
-
-	serial serial
+	// Patience is how long it is tried before the run fails for what waiting was
+	// hoped to cure.
+	Patience time.Duration
 }
 
-// Deliver publishes a run's checked tree: branch, pull request, check run.
+// Deliver publishes a run's checked tree: branch, pull request, check run. One
+// call at a time acts for a run; whoever wakes the hop sees to it.
 func (d *Deliverer) Deliver(ctx context.Context, key string) error {
-	defer d.serial.lock(key)()
 	story, err := d.Store.StoryOfRun(ctx, anvil.RunID(key))
 	if err != nil {
 		return err
@@ -75,16 +77,35 @@ func (d *Deliverer) Deliver(ctx context.Context, key string) error {
 		return nil
 	}
 	err = d.deliver(ctx, story, run)
-	if p := anvil.AsProblem(err); p != nil {
+	var moved *anvil.MoveError
+	if err == nil || errors.As(err, &moved) {
+		d.Done(run.ID)
+		return nil
+	}
+	if p := d.final(err, run); p != nil {
 		return d.fail(ctx, run.ID, p)
 	}
-	if at := github.RetryAt(err, d.Now()); !at.IsZero() {
-		return &queue.Later{At: at, Reason: err.Error()}
+	return later(err, d.Now())
+}
+
+// final is the problem with which a run fails for err, or nil if it is to be tried
+// again.
+func (d *Deliverer) final(err error, run anvil.Run) *anvil.Problem {
+	p := anvil.AsProblem(err)
+	switch {
+	case p != nil:
+		return p
+	case hopeless(err, d.Now()):
+		return github.Problem(err)
+	case d.Now().Before(run.ChangedAt.Add(d.Patience)):
+		return nil
+	case github.AsError(err) != nil:
+		p := *github.Problem(err)
+		p.Next = "Comment /anvil retry once GitHub is well again"
+		return &p
 	}
-	if hopeless(err, d.Now()) {
-		return d.fail(ctx, run.ID, github.Problem(err))
-	}
-	return err
+	return anvil.Problemf("OVERDUE", "Comment /anvil retry; if it stays so, the operator finds the reason in the server's log.",
+		"the change could not be published within %s", d.Patience).Because(err)
 }
 
 func (d *Deliverer) fail(ctx context.Context, id anvil.RunID, p *anvil.Problem) error {
@@ -97,31 +118,40 @@ func (d *Deliverer) fail(ctx context.Context, id anvil.RunID, p *anvil.Problem) 
 }
 
 func (d *Deliverer) deliver(ctx context.Context, story anvil.Story, run anvil.Run) error {
-	if err := d.stillAllowed(ctx, story); err != nil {
-		return err
+	task := story.Task.ID
+	if story.Effects[keyPull(task)].State != anvil.Done { // else all is published, and only to be told
+		if err := d.stillAllowed(ctx, story); err != nil {
+			return err
+		}
+		if err := d.stillOpen(ctx, story); err != nil {
+			return err
+		}
 	}
-	commit, err := d.push(ctx, story, run)
+	pushed, err := d.push(ctx, story, run)
 	if err != nil {
 		return err
 	}
-	if err := d.readBack(ctx, story, run, commit); err != nil {
+	// What was compared once is not compared again: people may push to the branch
+	// as soon as there is a pull request.
+	if _, compared := story.Effects[keyPull(task)]; !compared {
+		if err := d.readBack(ctx, story, run, pushed); err != nil {
+			return err
+		}
+	}
+	if story.Session.PullRequest, err = d.pullRequest(ctx, story, run); err != nil {
 		return err
 	}
-	pull, err := d.pullRequest(ctx, story, run, commit)
-	if err != nil {
-		return err
-	}
-	story.Session.PullRequest = pull.Number
 	check := d.Words.CheckRun(story)
-	check.HeadSHA = commit
+	check.HeadSHA = pushed.URL
 	if err := postCheck(ctx, d.Store, d.Checks, story, check); err != nil {
-		return err
+		if !hopeless(err, d.Now()) {
+			return err
+		}
+		// The pull request is there, and it says what the check would.
+		d.Log.Warn("no check run", "run", run.ID, "error", err)
 	}
-	if _, err := d.Store.Move(ctx, run.ID, anvil.Succeeded, nil); err != nil {
-		return err
-	}
-	d.Done(run.ID)
-	return nil
+	_, err = d.Store.Move(ctx, run.ID, anvil.Succeeded, nil)
+	return err
 }
 
 // stillAllowed asks again what the requester may do: a role may have been taken
@@ -129,11 +159,29 @@ func (d *Deliverer) deliver(ctx context.Context, story anvil.Story, run anvil.Ru
 func (d *Deliverer) stillAllowed(ctx context.Context, story anvil.Story) error {
 	who := story.Task.Command.Requester
 	id, role, err := d.GitHub.Permission(ctx, story.Session.Repository, who.Login)
-	if err != nil {
+	if err != nil && !errors.Is(err, github.ErrNotFound) { // not found: the account is gone, or has another name
 		return err
 	}
 	if id != who.ID || !slices.Contains([]string{"admin", "maintain", "write"}, role) {
 		return anvil.Problemf("NO_PERMISSION", "Ask somebody with write access to comment /anvil retry.", "the requester no longer has write access to this repository, so nothing was published")
+	}
+	return nil
+}
+
+// stillOpen makes sure that the session's pull request, if it has one, can take
+// another commit. Nobody would see a commit on the branch of one that is merged.
+func (d *Deliverer) stillOpen(ctx context.Context, story anvil.Story) error {
+	number := story.Session.PullRequest
+	if number == 0 {
+		return nil
+	}
+	pull, err := d.Pulls.PullRequest(ctx, story.Session.Repository, number)
+	if err != nil && !errors.Is(err, github.ErrNotFound) {
+		return err
+	}
+	if err != nil || pull.State != "open" {
+		return anvil.Problemf("PR_CLOSED", "Comment /anvil retry to do it again, on a branch and a pull request of its own.",
+			"pull request #%d was merged or closed while the agent was at work on it", number)
 	}
 	return nil
 }
@@ -151,27 +199,26 @@ func (d *Deliverer) commitOf(story anvil.Story, run anvil.Run, author anvil.Acto
 
 // push brings the checked tree, as one commit of ours on top of the base, to the
 // session's branch. What commits the agent made are not published: their author,
-// dates and messages are its own invention.
-func (d *Deliverer) push(ctx context.Context, story anvil.Story, run anvil.Run) (string, error) {
+// dates and messages are its own invention. The effect's address is the commit.
+func (d *Deliverer) push(ctx context.Context, story anvil.Story, run anvil.Run) (anvil.Effect, error) {
 	repo, branch := story.Session.Repository, story.Session.Branch
+	if e := story.Effects[keyPush(story.Task.ID)]; e.State == anvil.Done {
+		return e, nil
+	}
 	quarantine, err := d.Quarantine(ctx, story)
 	if err != nil {
-		return "", err
+		return anvil.Effect{}, err
 	}
 	author, err := d.Bot(ctx)
 	if err != nil {
-		return "", err
+		return anvil.Effect{}, err
 	}
 	commit, err := quarantine.CommitTree(ctx, d.commitOf(story, run, author))
 	if err != nil {
-		return "", err
+		return anvil.Effect{}, err
 	}
-	var expected string // the branch must not be there …
-	if run.BaseRef == branch {
-		expected = run.BaseCommit // … or be where the agent started from
-	}
-	_, err = once(ctx, d.Store, keyPush(story.Task.ID), story.Task.ID,
-		func() (made, bool, error) {
+	return once(ctx, d.Store, keyPush(story.Task.ID), story.Task.ID,
+		func(time.Time) (made, bool, error) {
 			tip, err := d.GitHub.Branch(ctx, repo, branch)
 			if errors.Is(err, github.ErrNotFound) {
 				err = nil
@@ -183,106 +230,78 @@ func (d *Deliverer) push(ctx context.Context, story anvil.Story, run anvil.Run) 
 			if err != nil {
 				return made{}, err
 			}
-			return made{url: commit}, pushProblem(quarantine.Push(ctx, d.GitHub.CloneURL(repo), token, commit, "refs/heads/"+branch, expected), branch)
+			old := startOf(story, run)
+			err = quarantine.Push(ctx, d.GitHub.CloneURL(repo), token, commit, "refs/heads/"+branch, old)
+			return made{url: commit}, d.pushProblem(err, run, branch, old)
 		})
-	return commit, err
 }
 
+// startOf is where the session's branch must be for a push: where the agent
+// started from, or empty if there must be no such branch.
+func startOf(story anvil.Story, run anvil.Run) string {
+	if run.BaseRef == story.Session.Branch {
+		return run.BaseCommit
+	}
+	return ""
+}
+
+// freshToken is how long GitHub may take to know a new token or commit everywhere.
+const freshToken = 2 * time.Minute
+
 // pushProblem tells people why GitHub did not take the branch.
-func pushProblem(err error, branch string) error {
+func (d *Deliverer) pushProblem(err error, run anvil.Run, branch, old string) error {
 	var refused *git.PushError
-	if !errors.As(err, &refused) {
-		return err
-	}
-	if refused.Stale {
+	switch {
+	case errors.As(err, &refused) && refused.Stale && old != "":
+		return anvil.Problemf("BRANCH_TAKEN", "Comment /anvil retry: it then goes on from what is there now. Anvil never overwrites a branch.",
+			"somebody changed the branch %s while the agent was at work on it", branch).Because(err)
+	case errors.As(err, &refused) && refused.Stale:
 		return anvil.Problemf("BRANCH_TAKEN", "Delete or rename that branch if it is not wanted, then comment /anvil retry; Anvil never overwrites a branch.",
-			"the branch %s has commits that are not this session's", branch).Because(err)
+			"the branch %s is there already, with commits that are not this task's", branch).Because(err)
+	case errors.As(err, &refused):
+		return rejected(refused.Reason+"; "+refused.Remote, err)
+	case errors.Is(err, git.ErrUnauthorized):
+		said := ""
+		if failed, ok := errors.AsType[*git.Error](err); ok {
+			said = failed.Stderr
+		}
+		// A token that was made a moment ago may not be known yet where git asks.
+		if strings.Contains(said, "403") || !d.Now().Before(run.ChangedAt.Add(freshToken)) {
+			return rejected(said, err)
+		}
 	}
-	said := refused.Reason
-	if refused.Remote != "" {
-		said += "; " + refused.Remote
-	}
+	return err
+}
+
+func rejected(said string, cause error) error {
 	return anvil.Problemf("PUSH_REJECTED", "Change the rule or the permission that GitHub names, then comment /anvil retry.",
-		"GitHub did not take the branch: %s", plain(said)).Because(err)
+		"GitHub did not take the branch: %s", plain(strings.Trim(said, "; \n"))).Because(cause)
 }
 
 // readBack compares what GitHub has with what was inspected, before anybody is
-// asked to look at it.
-func (d *Deliverer) readBack(ctx context.Context, story anvil.Story, run anvil.Run, commit string) error {
-	repo := story.Session.Repository
-	tip, err := d.GitHub.Branch(ctx, repo, story.Session.Branch)
-	if err != nil {
+// asked to look at it. GitHub may take a moment to show what it has taken.
+func (d *Deliverer) readBack(ctx context.Context, story anvil.Story, run anvil.Run, pushed anvil.Effect) error {
+	repo, branch, commit := story.Session.Repository, story.Session.Branch, pushed.URL
+	tip, err := d.GitHub.Branch(ctx, repo, branch)
+	if err != nil && !errors.Is(err, github.ErrNotFound) {
 		return err
 	}
-	tree, parents, err := d.GitHub.Commit(ctx, repo, commit)
-	if err != nil {
-		return err
+	shown := err == nil && tip != startOf(story, run)
+	var tree string
+	var parents []string
+	if shown {
+		tree, parents, err = d.GitHub.Commit(ctx, repo, commit)
+		if err != nil && !errors.Is(err, github.ErrNotFound) {
+			return err
+		}
+		shown = err == nil
+	}
+	if now := d.Now(); !shown && now.Before(pushed.ChangedAt.Add(freshToken)) {
+		return &queue.Later{At: now.Add(3 * time.Second), Reason: "GitHub does not show yet what was pushed"}
 	}
 	if tip != commit || tree != run.Verdict.Tree || !slices.Equal(parents, []string{run.BaseCommit}) {
 		return anvil.Problemf("PUBLISH_MISMATCH", "Look at the branch and delete it; then comment /anvil retry.",
-			"the branch %s at GitHub is not what was inspected", story.Session.Branch)
+			"the branch %s at GitHub is not what was inspected", branch)
 	}
 	return nil
-}
-
-// pullRequest opens the session's pull request, or brings the text of the one it
-// has up to date.
-func (d *Deliverer) pullRequest(ctx context.Context, story anvil.Story, run anvil.Run, commit string) (github.PullRequest, error) {
-	repo, session := story.Session.Repository, story.Session
-	title, body := d.Words.PullRequest(story)
-	bot, err := d.Bot(ctx)
-	if err != nil {
-		return github.PullRequest{}, err
-	}
-	marker := d.Markers.Of(anvil.TaskID(session.ID))
-	body += "\n\n" + marker
-	var pull github.PullRequest
-	find := func() (made, bool, error) {
-		var found bool
-		var err error
-		pull, found, err = d.Pulls.FindPullRequest(ctx, repo, session.Branch)
-		if found && pull.AuthorID != bot.ID && !strings.Contains(pull.Body, marker) {
-			err = anvil.Problemf("PR_CONFLICT", "Close that pull request, then comment /anvil retry.", "somebody else opened pull request %d from %s", pull.Number, session.Branch)
-		}
-		return made{int64(pull.Number), pull.URL}, found, err
-	}
-	_, err = once(ctx, d.Store, keyPull(story.Task.ID), story.Task.ID, find, func() (made, error) {
-		var err error
-		if session.PullRequest != 0 {
-			pull, err = d.Pulls.EditPullRequest(ctx, repo, session.PullRequest, github.PullRequestEdit{Body: &body})
-			return made{int64(pull.Number), pull.URL}, err
-		}
-		pull, err = d.Pulls.CreatePullRequest(ctx, repo, github.NewPullRequest{
-			Title: title, Body: body, Head: session.Branch, Base: base(story, run), Draft: !run.Rules.Ready,
-		})
-		if errors.Is(err, github.ErrExists) {
-			m, found, err := find()
-			if err == nil && !found {
-				err = anvil.Problemf("PR_CONFLICT", "Close the other pull request from that branch, then comment /anvil retry.", "GitHub says that %s has a pull request already, and shows none", session.Branch)
-			}
-			return m, err
-		}
-		return made{int64(pull.Number), pull.URL}, err
-	})
-	if err != nil {
-		return pull, err
-	}
-	if pull.Number == 0 { // it was made before: by an earlier try of this very hop
-		if _, found, err := find(); err != nil || !found {
-			return pull, errors.Join(err, fmt.Errorf("pull request of %s is not there", session.Branch))
-		}
-	}
-	if pull.HeadRepository != repo.ID {
-		return pull, anvil.Problemf("PR_CONFLICT", "Close that pull request, then comment /anvil retry.", "the pull request from %s is not from this repository", session.Branch)
-	}
-	return pull, d.Store.SetPullRequest(ctx, session.ID, pull.Number)
-}
-
-// base is the branch that the pull request is for. A run that went on from the
-// session's own branch keeps the pull request's base as it is.
-func base(story anvil.Story, run anvil.Run) string {
-	if run.BaseRef == story.Session.Branch {
-		return story.Session.Repository.DefaultBranch
-	}
-	return run.BaseRef
 }

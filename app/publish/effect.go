@@ -7,11 +7,13 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 	"github.com/seed-bc0cc349/anvil/app/github"
+	"github.com/seed-bc0cc349/anvil/app/queue"
 )
 
 // Effects writes effects down.
@@ -30,14 +32,16 @@ func keyCheck(t anvil.TaskID) string    { return "check/" + string(t) }
 
 // made is what GitHub has after an effect.
 type made struct {
-	id  int64
-	url string
+	id     int64
+	url    string
+	digest string // of its content, where that is known and may change later
 }
 
 // once makes an effect unless it was made: find looks for one whose making was
-// begun and not recorded, do makes it.
+// begun at a time and not recorded, do makes it. No find means that making it
+// twice is the same as once.
 func once(ctx context.Context, effects Effects, key string, task anvil.TaskID,
-	find func() (made, bool, error), do func() (made, error)) (anvil.Effect, error) {
+	find func(begun time.Time) (made, bool, error), do func() (made, error)) (anvil.Effect, error) {
 	e, fresh, err := effects.Intend(ctx, key, task)
 	if err != nil || e.State == anvil.Done {
 		return e, err
@@ -45,7 +49,7 @@ func once(ctx context.Context, effects Effects, key string, task anvil.TaskID,
 	var m made
 	found := false
 	if !fresh && find != nil {
-		if m, found, err = find(); err != nil {
+		if m, found, err = find(e.ChangedAt); err != nil {
 			return e, fmt.Errorf("look for %s: %w", key, err)
 		}
 	}
@@ -54,7 +58,7 @@ func once(ctx context.Context, effects Effects, key string, task anvil.TaskID,
 			return e, fmt.Errorf("make %s: %w", key, err)
 		}
 	}
-	e.State, e.ExternalID, e.URL = anvil.Done, strconv.FormatInt(m.id, 10), m.url
+	e.State, e.ExternalID, e.URL, e.Digest = anvil.Done, strconv.FormatInt(m.id, 10), m.url, m.digest
 	return e, effects.Effected(ctx, e)
 }
 
@@ -83,6 +87,13 @@ func (m Markers) Of(task anvil.TaskID) string {
 	mac := hmac.New(sha256.New, m.Key)
 	mac.Write([]byte("task " + task))
 	return fmt.Sprintf("<!-- anvil:%s:%s -->", task, hex.EncodeToString(mac.Sum(nil)[:12]))
+}
+
+// marked is a text with its marker behind it. What is too long is cut in the text,
+// for without its marker it would not be found again.
+func marked(text, marker string) string {
+	tail := "\n\n" + marker
+	return github.Fit(strings.TrimSpace(text), github.MaxBody-len(tail), "") + tail
 }
 
 // serial lets one hop at a time act for a key. Two that show the same task at
@@ -125,4 +136,12 @@ func (s *serial) lock(key string) (unlock func()) {
 // it.
 func hopeless(err error, now time.Time) bool {
 	return github.AsError(err) != nil && github.RetryAt(err, now).IsZero()
+}
+
+// later turns an error that waiting may cure into the time to come again.
+func later(err error, now time.Time) error {
+	if at := github.RetryAt(err, now); !at.IsZero() {
+		return &queue.Later{At: at, Reason: err.Error()}
+	}
+	return err
 }

@@ -12,6 +12,7 @@ var (
 	picture     = regexp.MustCompile(`!\[([^\[\]]*)\]`)
 	title       = regexp.MustCompile(`(\]\(\s*(?:<[^<>\n]*>|[^\s()<>]*(?:\([^\s()<>]*\)[^\s()<>]*)*))\s+(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\((?:[^()\\]|\\.)*\))\s*\)`)
 	definition  = regexp.MustCompile(`\[((?:[^\[\]\\]|\\.)+)\]:[ \t]*\n?[ \t]*(<[^<>\n]*>|[^\s<]\S*)((?:[ \t]+|[ \t]*\n[ \t]*)(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\((?:[^()\\]|\\.)*\))|[ \t]+[^\n]*)?`)
+	bracketed   = regexp.MustCompile(`\[(?:[^\[\]\\]|\\.)+\]`)
 	footnote    = regexp.MustCompile(`\[\^([^\s\[\]]+)\]:[^\n]*(?:\n[ \t]*[^\s][^\n]*)*`)
 	fenceInfo   = regexp.MustCompile("(?m)^([ \t>*+\\-0-9.)]*(?:`{3,}|~{3,}))[ \t]*([^\n`]*[^\\s`])[ \t]*$")
 	language    = regexp.MustCompile(`^[A-Za-z0-9_+#.-]{1,20}$`)
@@ -43,19 +44,21 @@ func (p prose) shown(text string, count tally) string {
 		count["link title"]++
 		return text[m[2]:m[3]] + ")"
 	})
+	used := labelsIn(text)
 	text = p.replace(text, footnote, func(text string, m []int) string {
-		if !lineStart(text, m[0]) || strings.Count(strings.ToLower(text), "[^"+strings.ToLower(text[m[2]:m[3]])+"]") > 1 {
+		if !lineStart(text, m[0]) || used["^"+strings.ToLower(text[m[2]:m[3]])] > 1 {
 			return text[m[0]:m[1]]
 		}
 		count["unused footnote"]++
 		return ""
 	})
+	used = labelsIn(text)
 	text = p.replace(text, definition, func(text string, m []int) string {
 		label := text[m[2]:m[3]]
 		if !lineStart(text, m[0]) || strings.HasPrefix(label, "^") {
 			return text[m[0]:m[1]]
 		}
-		if strings.Count(strings.ToLower(text), "["+strings.ToLower(label)+"]") < 2 {
+		if used[strings.ToLower(label)] < 2 {
 			count["unused link definition"]++
 			return ""
 		}
@@ -65,6 +68,15 @@ func (p prose) shown(text string, count tally) string {
 		return text[m[0]:m[5]]
 	})
 	return p.labels(text, count)
+}
+
+// labelsIn counts what stands in square brackets, without regard to case.
+func labelsIn(text string) map[string]int {
+	used := map[string]int{}
+	for _, label := range bracketed.FindAllString(text, -1) {
+		used[strings.ToLower(label[1:len(label)-1])]++
+	}
+	return used
 }
 
 // labels leaves of what follows the sign of a code block only its language.

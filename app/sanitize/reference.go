@@ -71,6 +71,8 @@ var scheme = regexp.MustCompile(`(?i)(?:^|[\s(<\[])https?://[^\s()<>\[\]"'` + "`
 
 // inAddress says whether text[:at] ends within a web address.
 func inAddress(text string, at int) bool {
-	line := text[strings.LastIndexAny(text[:at], "\n ")+1 : at]
-	return len(line) < 2048 && scheme.MatchString(line)
+	const longest = 2048
+	before := text[max(0, at-longest):at]
+	before = before[strings.LastIndexAny(before, "\n ")+1:]
+	return strings.Contains(before, "://") && scheme.MatchString(before)
 }

@@ -225,7 +225,7 @@ func TestSessionsOfAnIssueHaveBranchesOfTheirOwn(t *testing.T) {
 	branches := map[string]bool{}
 	for i, title := range []string{"Retry 2", "Retry", "Retry 2", "Retry", "!?", "retry-2"} {
 		id := anvil.DeliveryID(title + string(rune('a'+i)))
-		if _, err := s.Receive(t.Context(), anvil.Delivery{ID: id, Event: "ping", ReceivedAt: time.Now()}); err != nil {
+		if _, err := s.Receive(t.Context(), anvil.Delivery{ID: id, Event: "ping", Body: []byte("{}"), ReceivedAt: time.Now()}); err != nil {
 			t.Fatal(err)
 		}
 		task, err := s.OpenTask(t.Context(), anvil.Opening{NewSession: true, Command: anvil.Command{

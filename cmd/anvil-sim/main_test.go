@@ -4,8 +4,13 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
+	"flag"
 	"io"
 	"net/http"
+	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -56,5 +61,30 @@ func TestARefusedStartSaysWhy(t *testing.T) {
 		if err := run(t.Context(), strings.Fields(args), io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", args, err, want)
 		}
+	}
+}
+
+// The manual names every flag, and no other.
+func TestTheManualNamesTheFlags(t *testing.T) {
+	t.Parallel()
+	manual, err := os.ReadFile("../../docs/simulator.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var usage strings.Builder
+	if err := run(t.Context(), []string{"--help"}, io.Discard, &usage); !errors.Is(err, flag.ErrHelp) {
+		t.Fatal(err)
+	}
+	flags := func(pattern, text string) []string {
+		var names []string
+		for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {
+			names = append(names, m[1])
+		}
+		slices.Sort(names)
+		return names
+	}
+	has, told := flags(`(?m)^  -([a-z-]+)`, usage.String()), flags("(?m)^\\| `--([a-z-]+)", string(manual))
+	if !slices.Equal(has, told) {
+		t.Errorf("the program has %v, the manual %v", has, told)
 	}
 }

@@ -20,7 +20,7 @@ type Fault struct {
 	Times int `json:"times,omitempty"`
 	Do    Do  `json:"do"`
 
-	Status     int               `json:"status,omitempty"`      // with DoStatus; default 500
+	Status     int               `json:"status,omitempty"`      // with DoStatus and DoAcceptFail; default 500
 	RetryAfter int               `json:"retry_after,omitempty"` // seconds, as a Retry-After header
 	Header     map[string]string `json:"header,omitempty"`      // more headers, with DoStatus
 	Body       string            `json:"body,omitempty"`        // with DoStatus; default a JSON error
@@ -34,14 +34,15 @@ type Fault struct {
 type Do string
 
 const (
-	DoStatus      Do = "status"            // answer with Status; nothing happens
-	DoDrop        Do = "drop"              // cut the connection; nothing happens
-	DoAcceptDrop  Do = "accept-then-drop"  // it happens; the connection is cut
-	DoAcceptStall Do = "accept-then-stall" // it happens; the answer is held until the fault is released
-	DoStall       Do = "stall"             // held until the fault is released; then it happens
-	DoDelay       Do = "delay"             // it happens later, by DelayMS
-	DoTruncate    Do = "truncate"          // it happens; half of the answer arrives
-	DoDuplicate   Do = "duplicate"         // DELIVER only: the same delivery twice
+	DoStatus      Do = "status"             // answer with Status; nothing happens
+	DoDrop        Do = "drop"               // cut the connection; nothing happens
+	DoAcceptDrop  Do = "accept-then-drop"   // it happens; the connection is cut
+	DoAcceptFail  Do = "accept-then-status" // it happens; the answer is Status
+	DoAcceptStall Do = "accept-then-stall"  // it happens; the answer is held until the fault is released
+	DoStall       Do = "stall"              // held until the fault is released; then it happens
+	DoDelay       Do = "delay"              // it happens later, by DelayMS
+	DoTruncate    Do = "truncate"           // it happens; half of the answer arrives
+	DoDuplicate   Do = "duplicate"          // DELIVER only: the same delivery twice
 )
 
 // deliverMethod is the Method of faults that concern webhooks.
@@ -68,7 +69,7 @@ func (s *Server) SetFault(f Fault) int { return must(s.setFault(f)).ID }
 
 func (s *Server) setFault(f Fault) (Fault, error) {
 	switch f.Do {
-	case DoStatus, DoDrop, DoAcceptDrop, DoAcceptStall, DoStall, DoDelay, DoTruncate:
+	case DoStatus, DoDrop, DoAcceptDrop, DoAcceptFail, DoAcceptStall, DoStall, DoDelay, DoTruncate:
 	case DoDuplicate:
 		if f.Method != deliverMethod {
 			return f, fmt.Errorf("a fault with do %q needs method %s", f.Do, deliverMethod)
@@ -76,7 +77,7 @@ func (s *Server) setFault(f Fault) (Fault, error) {
 	default:
 		return f, fmt.Errorf("a fault does not know how to %q", f.Do)
 	}
-	if f.Do == DoStatus && f.Status == 0 {
+	if (f.Do == DoStatus || f.Do == DoAcceptFail) && f.Status == 0 {
 		f.Status = http.StatusInternalServerError
 	}
 	if f.Times == 0 {

@@ -49,6 +49,12 @@ func TestFaultsBeforeAndAfterTheEffect(t *testing.T) {
 	if _, err := w.commentOn(gh, n, "five"); err == nil || count() != 3 {
 		t.Errorf("a truncated answer: %v, %d comments", err, count())
 	}
+	w.srv.SetFault(githubtest.Fault{Method: "POST", Path: comments, Do: githubtest.DoAcceptFail, Status: 502})
+	res, err = w.commentOn(gh, n, "six")
+	w.refused(502, "", res, err)
+	if count() != 4 {
+		t.Errorf("%d comments, want 4: it happened though the answer says otherwise", count())
+	}
 	w.srv.SetFault(githubtest.Fault{Method: "GET", Path: "/repos/**", Do: githubtest.DoStatus, Status: 429, RetryAfter: 7, Times: -1})
 	for range 2 {
 		_, res, err := gh.Repositories.Get(t.Context(), "acme", "widget")
@@ -70,7 +76,7 @@ func TestFaultsBeforeAndAfterTheEffect(t *testing.T) {
 			cut++
 		}
 	}
-	if all := w.srv.Requests("POST", comments); len(all) != 5 || hit != 1 || cut < 2 {
+	if all := w.srv.Requests("POST", comments); len(all) != 6 || hit != 1 || cut < 2 {
 		t.Errorf("%d requests in the ledger, %d met the fault, %d without an answer", len(all), hit, cut)
 	}
 }

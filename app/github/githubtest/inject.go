@@ -48,6 +48,8 @@ func (x *faults) inject(server context.Context, next http.Handler) http.Handler 
 			switch f.Do {
 			case DoAcceptDrop:
 				rec.cut()
+			case DoAcceptFail:
+				f.answer(w)
 			case DoAcceptStall:
 				x.hold(f, r.Context(), server)
 				answer.send(w, answer.body.Len())

@@ -60,6 +60,7 @@ type Server struct {
 	ledger *ledger
 	faults *faults
 	pages  *pages
+	hooks  *http.Client // delivers webhooks
 
 	ctx     context.Context // ends when Close begins
 	stop    context.CancelFunc
@@ -133,6 +134,7 @@ func (s *Server) open() error {
 	s.world = newWorld(s.opts.Dispatch)
 	s.ledger = newLedger(s.opts.Now)
 	s.faults = newFaults(s.ledger)
+	s.hooks = newHookClient()
 	s.ctx, s.stop = context.WithCancel(context.Background())
 
 	l, err := net.Listen("tcp", s.opts.Listen)
@@ -192,6 +194,7 @@ func (s *Server) Close() error {
 		_ = s.http.Close()
 	})
 	s.work.Wait()
+	s.hooks.CloseIdleConnections()
 	if s.ownDir {
 		return os.RemoveAll(s.dir)
 	}

@@ -47,11 +47,13 @@ const deliveryTimeout = 10 * time.Second
 // can tell a story, and a slow one holds nothing up for long.
 const inOrder = 500 * time.Millisecond
 
-// hookClient goes straight to the receiver and follows nothing.
-var hookClient = &http.Client{
-	Transport:     &http.Transport{Proxy: nil, MaxIdleConnsPerHost: 8, IdleConnTimeout: 5 * time.Second},
-	Timeout:       deliveryTimeout,
-	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+// newHookClient goes straight to the receiver and follows nothing.
+func newHookClient() *http.Client {
+	return &http.Client{
+		Transport:     &http.Transport{Proxy: nil, MaxIdleConnsPerHost: 8, IdleConnTimeout: 5 * time.Second},
+		Timeout:       deliveryTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 }
 
 // Deliver sends any payload as a signed webhook of the event to an App, under a
@@ -218,7 +220,7 @@ func (s *Server) post(d *Delivery, url string) (status string, code int, answere
 		// The spelling on the wire is GitHub's own.
 		req.Header[k] = []string{v}
 	}
-	res, err := hookClient.Do(req)
+	res, err := s.hooks.Do(req)
 	if err != nil {
 		s.log.Debug("webhook not delivered", "event", d.Event, "guid", d.GUID, "error", err)
 		if t, is := err.(interface{ Timeout() bool }); is && t.Timeout() {

@@ -3,7 +3,17 @@
 "use strict";
 (() => {
   let busy = false, again = false, last = null;
-  const open = (part) => new Map([...part.querySelectorAll("details[data-key]")].map((d) => [d.dataset.key, d.open]));
+  // What a person has opened or closed stays so. Details without a key, such as those
+  // in a comment, are known by their summary and how many like it came before.
+  function details(part) {
+    const seen = new Map(), found = new Map();
+    for (const d of part.querySelectorAll("details")) {
+      const name = d.dataset.key ?? d.querySelector("summary")?.textContent;
+      seen.set(name, (seen.get(name) ?? 0) + 1);
+      found.set(name + " " + seen.get(name), d);
+    }
+    return found;
+  }
   async function refresh() {
     if (busy) { again = true; return; }
     busy = true;
@@ -14,9 +24,9 @@
         for (const part of document.querySelectorAll("[data-live]")) {
           const next = fresh.getElementById(part.id);
           if (!next) continue;
-          const was = open(part);
-          for (const d of next.querySelectorAll("details[data-key]")) {
-            if (was.has(d.dataset.key)) d.open = was.get(d.dataset.key);
+          const was = details(part);
+          for (const [key, d] of details(next)) {
+            if (was.has(key)) d.open = was.get(key).open;
           }
           if (part.innerHTML !== next.innerHTML) part.replaceChildren(...next.childNodes);
         }
@@ -27,7 +37,7 @@
   }
   const changes = new EventSource("/_sim/changes");
   changes.onmessage = (e) => {
-    if (last !== null && last !== e.data) refresh();
+    if (last !== e.data) refresh(); // the first time too: something may have changed since the page was made
     last = e.data;
   };
   addEventListener("pagehide", () => changes.close());
