@@ -22,7 +22,7 @@ func measureTasks(t *testing.T, all *table, w *town, s *server) {
 			rest(t, 3*time.Second)
 			all.within(t, "anvil serve: memory (VmRSS) after 10 tasks", s.resident(t).all, 40, "MB")
 		}
-		if times.agent.Sub(times.runner) > 600*time.Millisecond {
+		if times.agent.Sub(times.runner) > 60000*time.Millisecond {
 			runs := w.hub.WorkflowRuns(w.repo)
 			id := runs[len(runs)-1].ID
 			text, _ := exec.Command("sh", "-c", "cat "+w.hubDir+"/jobs/"+fmt.Sprint(id)+"-1/job.log").CombinedOutput()

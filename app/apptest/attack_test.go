@@ -224,6 +224,7 @@ func claim(s *stage, args []string) error {
 	if a.LeaseToken != "" {
 		s.job.assignment = a
 		s.ts.Setenv("LEASE", a.LeaseToken)
+		s.ts.Setenv("RUN", a.Run)
 		s.ts.Setenv("BASE", a.BaseCommit)
 		s.ts.Setenv("CLONE", a.Repository.CloneURL)
 		fmt.Fprintln(s.ts.Stdout(), a.Run)

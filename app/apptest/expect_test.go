@@ -3,7 +3,6 @@ package apptest
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path"
@@ -110,6 +109,14 @@ func (s *stage) counted(what string, which []string) ([]string, error) {
 			add(string(t.State), "%s %s", t.ID, t.State)
 		}
 		return lines, err
+	case "issues":
+		all, err := list[githubtest.Issue](s.GitHub, s.Repository, "issues")
+		for _, i := range all {
+			if !i.PullRequest {
+				add(i.State, "#%d %s: %s", i.Number, i.State, i.Title)
+			}
+		}
+		return lines, err
 	case "pull_requests":
 		all, err := list[githubtest.PullRequest](s.GitHub, s.Repository, "pulls")
 		for _, p := range all {
@@ -168,7 +175,7 @@ func (s *stage) counted(what string, which []string) ([]string, error) {
 	}
 	all, err := s.GitHub.Requests(which[0], which[1])
 	for _, e := range all {
-		if what == "requests" || e.Status < http.StatusMultipleChoices {
+		if what == "requests" || e.Status/100 == 2 {
 			lines = append(lines, fmt.Sprintf("%d: %s %s by %s: %d", e.N, e.Method, e.Path, e.Actor, e.Status))
 		}
 	}

@@ -32,8 +32,7 @@ type GitHub struct {
 
 // GitHubOptions say how to start a simulated GitHub.
 type GitHubOptions struct {
-	// Jobs are what carries out a job; none: jobs wait to be begun by hand.
-	Runner string
+	Runner string   // the command that carries out a job; none: jobs wait to be begun by hand
 	Env    []string // of jobs, besides what a real one has
 }
 
@@ -43,7 +42,7 @@ const webhookSecret = "canary-webhook-secret-0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 // StartGitHub starts a simulated GitHub below dir.
 func StartGitHub(ctx context.Context, p Programs, dir string, o GitHubOptions) (*GitHub, error) {
 	g := &GitHub{Dir: filepath.Join(dir, "github"), http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 32}}}
-	argv := []string{p.Path("anvil-sim"), "--listen", "127.0.0.1:0", "--dir", g.Dir}
+	argv := []string{p.Path("anvil-sim"), "--listen", "127.0.0.1:0", "--dir", g.Dir, "--validate"}
 	if o.Runner != "" {
 		argv = append(argv, "--runner", o.Runner)
 	}
@@ -72,6 +71,14 @@ func StartGitHub(ctx context.Context, p Programs, dir string, o GitHubOptions) (
 		g.URL = said.URL
 		return nil
 	})
+}
+
+// Violations lists what the server asked, or the simulator answered, against
+// GitHub's own description of its API.
+func (g *GitHub) Violations() ([]string, error) {
+	var all []string
+	err := g.Ask("GET", "violations", nil, &all)
+	return all, err
 }
 
 // Close ends the simulated GitHub, with its jobs.

@@ -10,14 +10,14 @@ import (
 	"github.com/seed-bc0cc349/anvil/app/github/githubtest"
 )
 
-// issue USER TITLE [BODY]
+// issue USER TITLE [BODY|@FILE]
 func openIssue(s *stage, args []string) error {
 	if err := words(args, 2, 3, "issue USER TITLE [BODY]"); err != nil {
 		return err
 	}
 	body := ""
 	if len(args) == 3 {
-		body = args[2]
+		body = text(s, args[2])
 	}
 	return s.GitHub.Ask("POST", "repositories/"+s.Repository+"/issues", map[string]string{"user": args[0], "title": args[1], "body": body}, nil)
 }

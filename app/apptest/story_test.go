@@ -116,6 +116,7 @@ func setStage(env *testscript.Env) error {
 	s := &stage{ctx: t.Context()}
 	env.Values[stageKey{}] = s
 	env.Setenv("STORY", env.WorkDir)
+	env.Setenv("ANVIL", programs.Path("anvil"))
 	for _, who := range []string{"AUTHOR", "COMMITTER"} {
 		env.Setenv("GIT_"+who+"_NAME", "mona")
 		env.Setenv("GIT_"+who+"_EMAIL", "mona@example.com")

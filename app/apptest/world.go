@@ -57,13 +57,17 @@ func NewWorld(ctx context.Context, p Programs, dir string) (*World, error) {
 	return w, nil
 }
 
-// Close ends what was started.
+// Close ends what was started, and reports what broke GitHub's rules.
 func (w *World) Close() error {
 	w.Server.Kill()
 	if w.GitHub == nil || w.GitHub.process == nil {
 		return nil
 	}
-	return w.GitHub.Close()
+	violations, err := w.GitHub.Violations()
+	if len(violations) > 0 {
+		err = fmt.Errorf("against GitHub's own description of its API:\n%s", strings.Join(violations, "\n"))
+	}
+	return errors.Join(err, w.GitHub.Close())
 }
 
 // CreateRepository makes acme's repository from the files of a directory, gives

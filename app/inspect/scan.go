@@ -90,6 +90,7 @@ func (sc *scanner) text(ctx context.Context, path, text string, guesses bool) []
 		found = append(found, finding{line, line, "github-token"})
 	}
 	look := func(path string, guesses bool) {
+		//lint:ignore SA1019 what is to replace it comes with gitleaks v9
 		for _, f := range sc.detector.DetectContext(ctx, detect.Fragment{Raw: text, FilePath: path}) {
 			if guesses || f.RuleID != "generic-api-key" {
 				found = append(found, finding{f.StartLine, f.EndLine, f.RuleID})

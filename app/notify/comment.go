@@ -147,11 +147,23 @@ func held(run anvil.Run) string {
 
 // Tell is a problem as people read it.
 func Tell(p *anvil.Problem) string {
-	text := "**" + string(p.Code) + "**: " + sanitize.Markdown(stop(p.What), "")
+	text := "**" + string(p.Code) + "**: " + sentence(p.What, true)
 	if p.Next != "" {
-		text += "\n\n" + sanitize.Markdown(stop(p.Next), "")
+		text += "\n\n" + sentence(p.Next, false)
 	}
 	return text
+}
+
+// sentence is text of a problem: one line, or Markdown in paragraphs of its own.
+func sentence(text string, midLine bool) string {
+	text = stop(text)
+	if !strings.Contains(text, "\n") {
+		return sanitize.Line(text, 1000)
+	}
+	if midLine {
+		return "\n\n" + sanitize.Markdown(text, "")
+	}
+	return sanitize.Markdown(text, "")
 }
 
 func notices(s anvil.Story) string {

@@ -64,7 +64,7 @@ func CheckGlob(glob string) error {
 		case err != nil:
 			return errors.New("has a bracket without its end")
 		case segment == "", segment == ".", segment == "..":
-			return errors.New("has an empty segment, . or ..")
+			return errors.New("has a segment that is empty or only dots")
 		case segment != "**" && strings.Contains(segment, "**"):
 			return errors.New("has ** beside other characters; it stands for whole segments")
 		}

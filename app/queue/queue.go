@@ -129,7 +129,7 @@ func New(ctx context.Context, db *sql.DB, hops []Hop, log *slog.Logger) (*Queue,
 		RescueStuckJobsAfter: 15 * time.Minute,
 		Logger:               quiet,
 		ErrorHandler:         &failures{log: log},
-		JobInsertMiddleware:  []rivertype.JobInsertMiddleware{&route{heavy: heavyHops}},
+		Middleware:           []rivertype.Middleware{&route{heavy: heavyHops}},
 		RetryPolicy:          retry{},
 	})
 	if err != nil {

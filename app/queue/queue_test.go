@@ -358,22 +358,22 @@ func TestAWokenRowIsWokenOnce(t *testing.T) {
 	db := database(t)
 	done := make(chan string, 9)
 	q := prepared(t, db, Hop{Name: "see", Handle: saying(done)}, Hop{Name: "hear", Handle: saying(done)})
-	see, hear := anvil.Job{Hop: "see", Key: "1"}, anvil.Job{Hop: "hear", Key: "1"}
+	see, other, hear := anvil.Job{Hop: "see", Key: "1"}, anvil.Job{Hop: "see", Key: "2"}, anvil.Job{Hop: "hear", Key: "1"}
 	for range 3 {
-		if err := q.Wake(t.Context(), see, hear, see); err != nil {
+		if err := q.Wake(t.Context(), see, hear, see, other); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if err := q.Wake(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if n := one[int](t, db, `SELECT COUNT(*) FROM river_job`); n != 2 {
-		t.Fatalf("nine calls for two rows made %d jobs", n)
+	if n := one[int](t, db, `SELECT COUNT(*) FROM river_job`); n != 3 {
+		t.Fatalf("twelve calls for three rows made %d jobs", n)
 	}
 	events, cancel := q.client.Subscribe(river.EventKindJobCompleted)
 	defer cancel()
 	start(t, q)
-	for range 2 {
+	for range 3 {
 		next(t, done)
 		next(t, events)
 	}

@@ -24,8 +24,8 @@ func TestWhatPeopleSeeStays(t *testing.T) {
 	for name, text := range map[string]string{
 		"plain":                  "Fix the build.\n\n\tIt fails since Monday: 1 < 2 && 3 > 2.",
 		"languages":              "Grüße, ñandú, Привет, שלום, مرحبا, 你好, こんにちは, 안녕하세요, ไทย, हिन्दी",
-		"Persian joiner":         "می‌خواهم",
-		"Indic joiner":           "क्‍ष",
+		"Persian joiner":         "می\u200cخواهم",
+		"Indic joiner":           "क्\u200dष",
 		"combining":              "e\u0301 ạ̈",
 		"emoji":                  "😀 👍🏽 ❤️ ☎️ 1️⃣ #️⃣ ‼️ ↔️ 🏳️‍🌈 👩‍💻 👨‍👩‍👧‍👦 🇩🇪 🧑🏻‍❤️‍💋‍🧑🏿",
 		"flags":                  flagOf("gbeng") + flagOf("gbsct") + flagOf("gbwls"),

@@ -56,6 +56,10 @@ func TestReopeningKeepsEverything(t *testing.T) {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
+	// A file that everybody could read, as an administrator may have left it.
+	if err := os.WriteFile(filepath.Join(dir, "anvil.db"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	ctx := t.Context()
 	s := at(t, dir)
 	d := anvil.Delivery{ID: "guid", Event: "issue_comment", Body: []byte("{\"a\":\"\u0000\"}"), ReceivedAt: time.Now()}

@@ -84,9 +84,8 @@ func (s *Server) controlAccounts(mux *http.ServeMux) {
 		if err != nil {
 			return nil, err
 		}
-		out, err := s.changeInstallation(id, "", func(*Installation) {})
-		if err != nil {
-			return nil, err
+		if _, err := s.changeInstallation(id, "", func(*Installation) {}); err != nil {
+			return nil, err // there is no such installation
 		}
 		if in.Suspended != nil {
 			if *in.Suspended {
@@ -106,8 +105,7 @@ func (s *Server) controlAccounts(mux *http.ServeMux) {
 			s.changeRepositories(s.installs[id], add, remove)
 			s.mu.Unlock()
 		}
-		out, err = s.changeInstallation(id, "", func(*Installation) {})
-		return out, err
+		return s.changeInstallation(id, "", func(*Installation) {})
 	})
 	on(mux, "DELETE /_sim/installations/{installation}", func(r *http.Request, _ none) (any, error) {
 		return s.changeInstallation(pathInt(r, "installation"), "deleted", func(*Installation) {})

@@ -34,7 +34,7 @@ func (s *Server) checkJWT(shown string) (*App, *answer) {
 		return nil, &a
 	}
 	const undecodable = "A JSON web token could not be decoded"
-	sig, err := jose.ParseSigned(shown, []jose.SignatureAlgorithm{jose.RS256})
+	sig, err := jose.ParseSignedCompact(shown, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {
 		return refuse(401, undecodable)
 	}
