@@ -20,8 +20,8 @@ test: ## every test that runs anywhere with Go and git
 
 .PHONY: test-workflows
 test-workflows: ## run the workflow files and action.yml themselves, under act, against the simulated GitHub
-	go build -modfile=.ci/tools/go.mod -o bin/act github.com/nektos/act
-	ANVIL_ACT=$(CURDIR)/bin/act go test -count=1 -timeout 10m -run TestWorkflow ./app/workflowtest
+	go build -modfile=.ci/tools/go.mod -o bin/ github.com/nektos/act github.com/rhysd/actionlint/cmd/actionlint
+	ANVIL_ACT=$(CURDIR)/bin/act ANVIL_ACTIONLINT=$(CURDIR)/bin/actionlint go test -count=1 -timeout 10m -run TestWorkflow ./app/workflowtest
 
 .PHONY: lint
 lint: ## gofmt, vet, staticcheck, actionlint, go mod tidy

@@ -25,8 +25,9 @@ var law = map[string]struct {
 	"config":        {allow: []string{"config/strict"}},
 	"config/strict": {},
 
-	"app":      {any: true},
-	"app/demo": {any: true},
+	"app":         {any: true},
+	"app/demo":    {any: true},
+	"app/apptest": {any: true},
 
 	// nouns
 	"app/anvil":  {std: true},

@@ -41,7 +41,6 @@ func serve(t *testing.T, bin, configuration, address string) *server {
 	t.Helper()
 	s := &server{cmd: exec.Command(filepath.Join(bin, "anvil"), "serve", "--config", configuration)}
 	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
-	s.cmd.Env = append(os.Environ(), "GOGC="+os.Getenv("X_GOGC"))
 	began := time.Now()
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)

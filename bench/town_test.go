@@ -25,7 +25,6 @@ import (
 // process of its own.
 type town struct {
 	hub     *githubtest.Server
-	hubDir string
 	repo    githubtest.Repository
 	person  githubtest.Account
 	token   string // of the person
@@ -55,7 +54,6 @@ func newTown(t *testing.T, bin string) *town {
 	}
 	t.Cleanup(func() { hub.Close() })
 	w.hub = hub
-	w.hubDir = filepath.Join(dir, "github")
 	w.person = hub.CreateUser("mona")
 	w.token = hub.UserToken(w.person)
 	owner := hub.CreateAccount("acme", githubtest.Organization)
@@ -75,7 +73,7 @@ func newTown(t *testing.T, bin string) *town {
 	})
 	hub.Install(w.app.ID, owner.ID, w.repo.ID)
 	text, err := json.Marshal(map[string]any{ // JSON is YAML
-		"listen": w.address, "public_url": "http://" + w.address, "data_dir": filepath.Join(dir, "data"), "log_level": "info",
+		"listen": w.address, "public_url": "http://" + w.address, "data_dir": filepath.Join(dir, "data"), "log_level": "warn",
 		"github": map[string]any{
 			"url": hub.URL, "app_id": w.app.ID,
 			"private_key_file": filepath.Join(dir, "app.pem"), "webhook_secret_file": filepath.Join(dir, "webhook-secret"),

@@ -142,11 +142,11 @@ func (j *job) claim(ctx context.Context) error {
 	if j.client, err = runapi.NewClient(in.server); err != nil {
 		return &runapi.Error{Code: codeInput, What: err.Error() + "."}
 	}
-	idToken, err := j.identity(ctx, runapi.Audience(in.server))
-	if err != nil {
-		return err
+	identity := func(ctx context.Context) (string, error) {
+		token, err := j.identity(ctx, runapi.Audience(in.server))
+		j.log.Secret(token)
+		return token, err
 	}
-	j.log.Secret(idToken)
 	request := runapi.ClaimRequest{
 		Run: in.task, Nonce: in.nonce,
 		Runner: runapi.RunnerInfo{
@@ -155,7 +155,7 @@ func (j *job) claim(ctx context.Context) error {
 	}
 	var a runapi.Assignment
 	if err := j.insist(ctx, "claim the run", func() (err error) {
-		a, err = j.client.Claim(ctx, idToken, request)
+		a, err = j.client.Claim(ctx, identity, request)
 		return err
 	}); err != nil {
 		return err
@@ -172,7 +172,7 @@ func (j *job) turnedAway(ctx context.Context, err error) int {
 	var e *runapi.Error
 	if errors.As(err, &e) {
 		switch e.Code {
-		case runapi.CodeTaken, runapi.CodeAttempt, runapi.CodeStale, runapi.CodeLost:
+		case runapi.CodeTaken, runapi.CodeAttempt, runapi.CodeStale, runapi.CodeLost, runapi.CodeNonce:
 			j.log.Say("Nothing to do for this job: %s", e.Error())
 			return HandedBack
 		}

@@ -160,7 +160,7 @@ func TestRunVerifiesAFreshCheckout(t *testing.T) {
 // A job that comes too late for its run has nothing to do, and that is fine.
 func TestRunTurnedAway(t *testing.T) {
 	t.Parallel()
-	for _, code := range []string{runapi.CodeTaken, runapi.CodeAttempt, runapi.CodeStale} {
+	for _, code := range []string{runapi.CodeTaken, runapi.CodeAttempt, runapi.CodeStale, runapi.CodeNonce} {
 		s := newServer(t)
 		s.refuseClaim = &runapi.Error{Code: code, What: "Another job works on this run."}
 		m := newMachine(t, s)

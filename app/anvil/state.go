@@ -3,6 +3,7 @@ package anvil
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // State is where a [Run] is. The package comment draws the machine.
@@ -79,6 +80,20 @@ func (s State) HoldsSlot() bool {
 		return true
 	}
 	return false
+}
+
+// Patience is how long a run may stay in a state whose next step is the server's
+// own, before it is given up; 0 where somebody else's time limit counts. It is
+// long, because a rate limit or an outage of GitHub may last for hours, and
+// finite, because every task ends.
+func (s State) Patience() time.Duration {
+	switch s {
+	case Queued:
+		return 7 * 24 * time.Hour
+	case Dispatching, Inspecting, Delivering:
+		return 12 * time.Hour
+	}
+	return 0
 }
 
 // MoveError says that a run was not in a state from which the wanted move leads.

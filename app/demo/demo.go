@@ -110,6 +110,9 @@ func Run(ctx context.Context, o Options) (err error) {
 	defer os.RemoveAll(dir)
 
 	s.say("Anvil demo: everything on this machine, nothing sent elsewhere.")
+	if err := need("git", "go"); err != nil {
+		return err
+	}
 	programs, err := find(ctx, dir, s.say)
 	if err != nil {
 		return err
@@ -133,6 +136,8 @@ func Run(ctx context.Context, o Options) (err error) {
 	s.say("  simulated GitHub  %s", s.hub.URL)
 	s.say("  Anvil server      http://%s", listener)
 	s.say("  agent             the sample agent: a small program of ours that repairs Go tests by trial, no model")
+	s.say("  real agents       Codex and Claude Code will be named under engines: in the configuration of `anvil serve`; their adapters")
+	s.say("                    are not built yet. Today any program works there as kind: command: the task on stdin, files in place.")
 	s.say("")
 
 	since := time.Now().Add(-time.Millisecond)
@@ -158,7 +163,6 @@ func Run(ctx context.Context, o Options) (err error) {
 		s.say("  pull request  %s", result.PullRequest.URL)
 	}
 	s.say("The sample agent also knows: /anvil note: TEXT  and  /anvil write PATH: TEXT")
-	s.say("A real agent: put its command under engines: in the configuration of `anvil serve`; adapters for Codex and Claude Code come next.")
 	s.say("Ctrl-C ends the demo.")
 	for {
 		result, err := s.follow(ctx, &since)

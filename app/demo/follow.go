@@ -55,10 +55,7 @@ func (s *stage) follow(ctx context.Context, since *time.Time) (Result, error) {
 // concluded reports whether people have been told how the task ended, or that it
 // is held.
 func concluded(s anvil.Story) bool {
-	if s.Run().State == anvil.Held {
-		return s.Effects["comment/"+string(s.Task.ID)].State == anvil.Done
-	}
-	return s.Task.Outcome != nil && s.Effects["reaction/"+string(s.Task.ID)].State == anvil.Done && s.Told
+	return s.Told && (s.Task.Outcome != nil || s.Run().State == anvil.Held)
 }
 
 // result reads from the simulated GitHub what there is now.
@@ -94,6 +91,9 @@ func (s *stage) tell(r Result) error {
 		s.say("\nThe pull request: %s", r.PullRequest.URL)
 		s.say("  %s -> %s%s\n", r.PullRequest.Head, r.PullRequest.Base, map[bool]string{true: ", a draft"}[r.PullRequest.Draft])
 		s.say("%s", indent(s.diff(r.PullRequest.Number)))
+	}
+	if r.Problem != "" {
+		s.say("\nIt says why:\n\n%s", indent(r.Problem))
 	}
 	if r.CheckRun != nil {
 		s.say("The check run: %s, %s", r.CheckRun.Name, r.CheckRun.Conclusion)

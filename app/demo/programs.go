@@ -18,6 +18,17 @@ type programs struct {
 	agent  string
 }
 
+// need makes sure that there are the programs that the demo cannot do without.
+func need(names ...string) error {
+	for _, name := range names {
+		if _, err := exec.LookPath(name); err != nil {
+			where := map[string]string{"go": "https://go.dev/dl", "git": "https://git-scm.com/downloads"}[name]
+			return fmt.Errorf("the demo needs %s, and there is none on the PATH. Install it (%s), then start the demo again", name, where)
+		}
+	}
+	return nil
+}
+
 // find looks for the programs beside this one, then on the PATH, and else builds
 // them from the source that we are started in.
 func find(ctx context.Context, into string, say func(string, ...any)) (programs, error) {

@@ -21,8 +21,13 @@ import (
 
 const tip = "1111111111111111111111111111111111111111"
 
-// contents is a repository with a default branch and nothing else.
-type contents struct{ rules string }
+// contents is a repository with a default branch and nothing else, but perhaps a
+// pull request in a state.
+type contents struct{ rules, pull string }
+
+func (c contents) PullRequest(context.Context, anvil.Repository, int) (github.PullRequest, error) {
+	return github.PullRequest{Number: 3, State: c.pull}, nil
+}
 
 func (c contents) DefaultBranchCommit(context.Context, anvil.Repository) (string, string, error) {
 	return "main", tip, nil
@@ -45,7 +50,9 @@ type provider struct {
 	starts  []dispatch.Order
 	answers []error // of Start, in order; then nil
 	listed  anvil.Placement
-	shows   bool // Find finds listed
+	shows   bool    // Find finds listed
+	stops   []int64 // workflow runs that were to be cancelled
+	refuses error   // of Stop
 	// during is called while Start is at work.
 	during func(o dispatch.Order)
 }
@@ -70,7 +77,12 @@ func (p *provider) Find(context.Context, dispatch.Order, time.Time) (anvil.Place
 	return p.listed, p.shows, nil
 }
 
-func (p *provider) Stop(context.Context, dispatch.Order, anvil.Placement) error { return nil }
+func (p *provider) Stop(_ context.Context, _ dispatch.Order, place anvil.Placement) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stops = append(p.stops, place.WorkflowRun)
+	return p.refuses
+}
 
 type nowhere struct{}
 
@@ -99,7 +111,7 @@ func begin(t *testing.T, c contents, options anvil.Options) *world {
 	w.store.Queue = nowhere{}
 	w.hop = &dispatch.Dispatcher{
 		Store: w.store, Provider: w.provider, Server: "http://server", Now: clock, Log: slog.New(slog.DiscardHandler),
-		StartWithin: 10 * time.Minute, Settle: 20 * time.Second, Times: 2,
+		StartWithin: 10 * time.Minute, Settle: 20 * time.Second, Times: 2, Patience: 24 * time.Hour,
 		Prepare: &dispatch.Preparer{
 			GitHub: c, Offer: policy.Offer{Default: "sample", Models: map[string][]string{"sample": nil}},
 			Kinds: map[string]string{"sample": "command"}, ValidRef: func(string) error { return nil },

@@ -94,7 +94,7 @@ func TestWhoMayNotClaim(t *testing.T) {
 			if test.edit != nil {
 				edits = append(edits, test.edit)
 			}
-			_, err := w.client.Claim(t.Context(), w.tokens.mint(edits...), request)
+			_, err := w.client.Claim(t.Context(), with(w.tokens.mint(edits...)), request)
 			if e := refused(t, test.name, err, test.code, test.status); !strings.Contains(e.What, test.tells) {
 				t.Errorf("told %q, want %q in it", e.What, test.tells)
 			}
@@ -123,9 +123,9 @@ func TestATokenThatIsNone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	run := w.dispatched("d")
-	_, err := w.client.Claim(t.Context(), "made up", asked(run))
+	_, err := w.client.Claim(t.Context(), with("made up"), asked(run))
 	refused(t, "made up", err, "OIDC_TOKEN", 401)
-	_, err = w.client.Claim(t.Context(), "", asked(run))
+	_, err = w.client.Claim(t.Context(), with(""), asked(run))
 	refused(t, "none", err, "OIDC_TOKEN", 401)
 }
 
@@ -142,7 +142,7 @@ func TestTheNonceOfAnEarlierDispatchIsWorthNothing(t *testing.T) {
 	})
 	old := asked(run)
 	old.Nonce = "the first nonce"
-	_, err := w.client.Claim(t.Context(), w.tokens.mint(func(c *github.Claims) { c.RunID = 1 }), old)
+	_, err := w.client.Claim(t.Context(), with(w.tokens.mint(func(c *github.Claims) { c.RunID = 1 })), old)
 	refused(t, "superseded", err, "CLAIM_NONCE", 403)
 	// The second one's job is quicker than the answer to its dispatch.
 	if _, err := w.claim(run); err != nil {
@@ -163,7 +163,7 @@ func TestAGuessedPlacementYieldsToTheNonce(t *testing.T) {
 	w.move(run, anvil.Dispatched, func(r *anvil.Run) {
 		r.Placement = anvil.Placement{Provider: "actions", WorkflowRun: 666, URL: "https://github.example/evil", Guessed: true}
 	})
-	_, err := w.client.Claim(t.Context(), w.tokens.mint(func(c *github.Claims) { c.RunID = 666 }), runapi.ClaimRequest{Run: string(run), Nonce: "guess"})
+	_, err := w.client.Claim(t.Context(), with(w.tokens.mint(func(c *github.Claims) { c.RunID = 666 })), runapi.ClaimRequest{Run: string(run), Nonce: "guess"})
 	refused(t, "the impostor", err, "CLAIM_NONCE", 403)
 	if _, err := w.claim(run); err != nil {
 		t.Fatal(err)
@@ -210,7 +210,7 @@ func TestATokenIsGoodForOneClaim(t *testing.T) {
 		t.Errorf("the epoch is %d", r.Lease.Epoch)
 	}
 	// Somebody found it in a log, later and for another run.
-	_, err := w.client.Claim(t.Context(), token, asked(w.dispatched("other")))
+	_, err := w.client.Claim(t.Context(), with(token), asked(w.dispatched("other")))
 	refused(t, "another run", err, "OIDC_REPLAY", 409)
 }
 
@@ -221,7 +221,7 @@ func race(w *world, run anvil.RunID, token func(i int) string) (won []runapi.Ass
 	var wg sync.WaitGroup
 	for i := range 50 {
 		wg.Go(func() {
-			a, err := w.client.Claim(w.t.Context(), token(i), asked(run))
+			a, err := w.client.Claim(w.t.Context(), with(token(i)), asked(run))
 			mu.Lock()
 			defer mu.Unlock()
 			if e, ok := err.(*runapi.Error); ok {
@@ -344,7 +344,7 @@ func TestAClockThatIsOffIsNoticedAndNothingElse(t *testing.T) {
 			run := w.dispatched("d")
 			request := asked(run)
 			request.Runner.Clock = w.clock.Now().Add(skew)
-			a, err := w.client.Claim(t.Context(), w.tokens.mint(), request)
+			a, err := w.client.Claim(t.Context(), with(w.tokens.mint()), request)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -165,7 +165,7 @@ func asked(run anvil.RunID) runapi.ClaimRequest {
 
 // claim claims a run with a fresh token that says what edit leaves of the truth.
 func (w *world) claim(run anvil.RunID, edit ...func(*github.Claims)) (runapi.Assignment, error) {
-	return w.client.Claim(w.t.Context(), w.tokens.mint(edit...), asked(run))
+	return w.client.Claim(w.t.Context(), with(w.tokens.mint(edit...)), asked(run))
 }
 
 // working is the holder of a run that has just been claimed.
@@ -296,4 +296,9 @@ func (l *lines) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.buf.String()
+}
+
+// with is an identity that is one token and no other.
+func with(token string) func(context.Context) (string, error) {
+	return func(context.Context) (string, error) { return token, nil }
 }

@@ -34,24 +34,21 @@ var (
 // errKilled is what everything answers once the server is dead.
 var errKilled = errors.New("killed")
 
-// reaper kills the server at one of its steps: before or after what the step does.
-// A step is a call to GitHub, a push, or a transaction.
+// reaper kills the server after one of its steps, which is to say before the next
+// one. A step is a call to GitHub or a transaction.
 type reaper struct {
 	steps int
-	at    int // the step to die at; 0: live
-	after bool
+	at    int // the step to die after; 0: live
 	dead  bool
 }
 
 func (k *reaper) step(do func() error) error {
-	k.steps++
-	hit := k.steps == k.at
-	if k.dead || hit && !k.after {
-		k.dead = true
+	if k.dead {
 		return errKilled
 	}
+	k.steps++
 	err := do()
-	if hit {
+	if k.steps == k.at {
 		k.dead = true
 		return errKilled
 	}

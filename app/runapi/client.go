@@ -69,10 +69,12 @@ func NewClient(server string) (*Client, error) {
 // be asked for with: no final slash.
 func Audience(server string) string { return strings.TrimRight(server, "/") }
 
-// Claim asks for a run, with the job's OIDC token.
-func (c *Client) Claim(ctx context.Context, idToken string, r ClaimRequest) (Assignment, error) {
+// Claim asks for a run. identity gives the job's OIDC token, and is asked anew for
+// each attempt: the server takes a token once, so a claim whose answer got lost
+// is repeated with another one.
+func (c *Client) Claim(ctx context.Context, identity func(context.Context) (string, error), r ClaimRequest) (Assignment, error) {
 	var a Assignment
-	err := c.postJSON(ctx, PathClaim, idToken, r, &a)
+	err := c.postJSON(ctx, PathClaim, identity, r, &a)
 	return a, err
 }
 
@@ -83,6 +85,9 @@ type Holder struct {
 	token  string
 }
 
+// lease is the token of every attempt: it counts as long as the lease does.
+func (h *Holder) lease(context.Context) (string, error) { return h.token, nil }
+
 // Holder returns what acts for the run of assignment a.
 func (c *Client) Holder(a Assignment) *Holder {
 	return &Holder{client: c, run: a.Run, token: a.LeaseToken}
@@ -91,14 +96,14 @@ func (c *Client) Holder(a Assignment) *Holder {
 // Renew keeps the lease alive, and learns whether to stop.
 func (h *Holder) Renew(ctx context.Context, r RenewRequest) (RenewAnswer, error) {
 	var a RenewAnswer
-	err := h.client.postJSON(ctx, h.path(PathRenew), h.token, r, &a)
+	err := h.client.postJSON(ctx, h.path(PathRenew), h.lease, r, &a)
 	return a, err
 }
 
 // Append adds events. A gap is an [*Error] with code CB_SEQ and the expected number.
 func (h *Holder) Append(ctx context.Context, r EventsRequest) (EventsAnswer, error) {
 	var a EventsAnswer
-	err := h.client.postJSON(ctx, h.path(PathEvents), h.token, r, &a)
+	err := h.client.postJSON(ctx, h.path(PathEvents), h.lease, r, &a)
 	return a, err
 }
 
@@ -112,7 +117,7 @@ func (h *Holder) Upload(ctx context.Context, name string, r io.ReaderAt, size in
 	path := strings.Replace(h.path(PathArtifact), "{name}", url.PathEscape(name), 1)
 	var a ArtifactAnswer
 	err := h.client.do(ctx, call{
-		method: http.MethodPut, path: path, token: h.token, digest: digest, kind: "application/octet-stream",
+		method: http.MethodPut, path: path, token: h.lease, digest: digest, kind: "application/octet-stream",
 		body: func() io.Reader { return io.NewSectionReader(r, 0, size) }, size: size,
 	}, &a)
 	if err == nil && a.Digest != digest {
@@ -124,7 +129,7 @@ func (h *Holder) Upload(ctx context.Context, name string, r io.ReaderAt, size in
 // Finish hands the run back. After it the lease is over.
 func (h *Holder) Finish(ctx context.Context, r FinishRequest) (FinishAnswer, error) {
 	var a FinishAnswer
-	err := h.client.postJSON(ctx, h.path(PathFinish), h.token, r, &a)
+	err := h.client.postJSON(ctx, h.path(PathFinish), h.lease, r, &a)
 	return a, err
 }
 
@@ -134,12 +139,13 @@ func (h *Holder) path(pattern string) string {
 
 // call is one request that can be sent several times.
 type call struct {
-	method, path, token, kind, digest string
-	body                              func() io.Reader
-	size                              int64
+	method, path, kind, digest string
+	token                      func(context.Context) (string, error) // for one attempt
+	body                       func() io.Reader
+	size                       int64
 }
 
-func (c *Client) postJSON(ctx context.Context, path, token string, in, out any) error {
+func (c *Client) postJSON(ctx context.Context, path string, token func(context.Context) (string, error), in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", path, err)
@@ -173,8 +179,12 @@ func (c *Client) once(ctx context.Context, l call, out any) (time.Duration, erro
 	if err != nil {
 		return 0, fmt.Errorf("%s %s: %w", l.method, l.path, err)
 	}
+	token, err := l.token(ctx)
+	if err != nil {
+		return 0, err
+	}
 	req.ContentLength = l.size
-	req.Header.Set("Authorization", "Bearer "+l.token)
+	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("Content-Type", l.kind)
 	req.Header.Set("Accept", "application/json")
 	if l.digest != "" {

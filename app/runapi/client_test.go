@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -61,6 +62,30 @@ func newClient(t *testing.T, steps ...func(http.ResponseWriter)) (*Client, *scri
 	return c, s, &pauses
 }
 
+// as is an identity that is always the same.
+func as(token string) func(context.Context) (string, error) {
+	return func(context.Context) (string, error) { return token, nil }
+}
+
+// A claim whose answer got lost is repeated with a token of its own: the first one
+// is used up.
+func TestClientClaimsWithAFreshTokenEachTime(t *testing.T) {
+	t.Parallel()
+	c, s, _ := newClient(t, status(503, ""), status(502, ""), status(200, `{"run":"a.1"}`))
+	n := 0
+	if _, err := c.Claim(t.Context(), func(context.Context) (string, error) { n++; return fmt.Sprint("token-", n), nil }, ClaimRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	for i, asked := range s.asked {
+		if want := fmt.Sprint(" Bearer token-", i+1, " "); !strings.Contains(asked, want) {
+			t.Errorf("attempt %d was %q, want it with %q", i+1, asked, want)
+		}
+	}
+	if n != 3 {
+		t.Errorf("%d tokens were asked for, want 3", n)
+	}
+}
+
 func TestClientPathsAndTokens(t *testing.T) {
 	t.Parallel()
 	c, s, _ := newClient(t,
@@ -68,7 +93,7 @@ func TestClientPathsAndTokens(t *testing.T) {
 		status(200, `{"digest":"sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824","size":5}`),
 		status(200, `{"state":"inspecting"}`))
 	ctx := t.Context()
-	a, err := c.Claim(ctx, "id-token", ClaimRequest{Run: "r", Nonce: "n"})
+	a, err := c.Claim(ctx, as("id-token"), ClaimRequest{Run: "r", Nonce: "n"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +176,7 @@ func TestClientRefusals(t *testing.T) {
 		"unauthorized": {401, `{"code":"OIDC_TIME","what":"expired"}`, CodeTime, 0},
 	} {
 		client, s, _ := newClient(t, status(c.status, c.body))
-		_, err := client.Claim(t.Context(), "t", ClaimRequest{})
+		_, err := client.Claim(t.Context(), as("t"), ClaimRequest{})
 		var e *Error
 		if !errors.As(err, &e) || e.Code != c.code || e.Expected != c.expected || e.Status != c.status || strings.Contains(e.Error(), "<") {
 			t.Errorf("%s: %v", name, err)
@@ -171,7 +196,7 @@ func TestClientFollowsNoRedirect(t *testing.T) {
 		w.Header().Set("Location", other.URL)
 		w.WriteHeader(http.StatusTemporaryRedirect)
 	})
-	if _, err := c.Claim(t.Context(), "t", ClaimRequest{}); err == nil {
+	if _, err := c.Claim(t.Context(), as("t"), ClaimRequest{}); err == nil {
 		t.Error("no error")
 	}
 }
@@ -179,13 +204,13 @@ func TestClientFollowsNoRedirect(t *testing.T) {
 func TestClientGivesUp(t *testing.T) {
 	t.Parallel()
 	c, s, _ := newClient(t, status(503, ""))
-	if _, err := c.Claim(t.Context(), "t", ClaimRequest{}); err == nil || len(s.asked) != maxAttempts {
+	if _, err := c.Claim(t.Context(), as("t"), ClaimRequest{}); err == nil || len(s.asked) != maxAttempts {
 		t.Errorf("asked %d times: %v", len(s.asked), err)
 	}
 	c, s, _ = newClient(t, status(503, ""))
 	ctx, cancel := context.WithCancel(t.Context())
 	c.wait = func(ctx context.Context, d time.Duration) error { cancel(); return pause(ctx, d) }
-	if _, err := c.Claim(ctx, "t", ClaimRequest{}); err == nil || len(s.asked) != 1 {
+	if _, err := c.Claim(ctx, as("t"), ClaimRequest{}); err == nil || len(s.asked) != 1 {
 		t.Errorf("asked %d times: %v", len(s.asked), err)
 	}
 }

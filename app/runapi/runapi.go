@@ -14,8 +14,9 @@
 // Every request carries `Authorization: Bearer TOKEN`. The OIDC token has the
 // server's public address as its audience. The lease token is bound to one run
 // and one epoch; when it no longer counts, each path answers 409 CB_STALE, and
-// the runner stops. Every call may be repeated: a second identical one gets the
-// first one's answer.
+// the runner stops. Every call may be repeated, and a second identical one gets
+// the first one's answer; a claim is repeated with another OIDC token, because the
+// server takes each token once, and then gives a new lease.
 package runapi
 
 import (

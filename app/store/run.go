@@ -53,10 +53,10 @@ func scanRun(r scanner) (anvil.Run, error) {
 
 func (s *Store) insertRun(ctx context.Context, tx *sql.Tx, task anvil.TaskID, attempt int) error {
 	id := anvil.RunIDFor(task, attempt)
-	now := micros(s.now())
+	now := s.now()
 	if _, err := tx.ExecContext(ctx, `
-		INSERT INTO runs (id, task_id, attempt, state, was, created_at, changed_at) VALUES ($1, $2, $3, 'queued', '', $4, $4)`,
-		id, task, attempt, now); err != nil {
+		INSERT INTO runs (id, task_id, attempt, state, was, created_at, changed_at, deadline_at) VALUES ($1, $2, $3, 'queued', '', $4, $4, $5)`,
+		id, task, attempt, micros(now), micros(now.Add(anvil.Queued.Patience()))); err != nil {
 		return err
 	}
 	return s.note(ctx, tx, id, "state", string(anvil.Queued))
@@ -123,6 +123,9 @@ func (s *Store) move(ctx context.Context, tx *sql.Tx, id anvil.RunID, to anvil.S
 		return run, &anvil.MoveError{Run: id, From: from, To: to}
 	}
 	run.State, run.ChangedAt = to, s.now()
+	if patience := to.Patience(); run.Deadline.IsZero() && patience > 0 {
+		run.Deadline = run.ChangedAt.Add(patience)
+	}
 	if err := s.saveRun(ctx, tx, run, from); err != nil {
 		return run, fmt.Errorf("move run %s to %s: %w", id, to, err)
 	}

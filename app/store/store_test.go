@@ -258,3 +258,28 @@ func TestAnOIDCTokenIsUsedOnce(t *testing.T) {
 		t.Errorf("%d uses were the first", firsts)
 	}
 }
+
+// No state of the server's own work lasts for ever: each has a deadline, at which
+// the reaper ends it.
+func TestEveryStateOfOursHasADeadline(t *testing.T) {
+	t.Parallel()
+	s, _ := open(t)
+	id := anvil.RunIDFor(task(t, s, "d1", 1).ID, 1)
+	for _, to := range []anvil.State{"", anvil.Dispatching, anvil.Dispatched, anvil.Working, anvil.Inspecting, anvil.Delivering} {
+		if to != "" {
+			if _, err := s.Move(t.Context(), id, to, fill); err != nil {
+				t.Fatal(err)
+			}
+		}
+		run, err := s.Run(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if run.State.Patience() > 0 && run.Deadline.IsZero() {
+			t.Errorf("a run that is %s has no deadline", run.State)
+		}
+		if run.State.Patience() == 0 && !run.Deadline.IsZero() {
+			t.Errorf("a run that is %s has the deadline of an earlier state", run.State)
+		}
+	}
+}

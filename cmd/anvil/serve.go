@@ -35,10 +35,12 @@ func serve() *cobra.Command {
 // run serves cfg until ctx ends. The address is logged once it is taken, so that
 // a port of 0 can be found out.
 func run(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
+	beThrifty()
 	server, err := app.New(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
+	tidyUp()
 	listener, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("CFG_LISTEN: the address %s cannot be used: %w. Set listen to a free one", cfg.Listen, err)
