@@ -37,9 +37,10 @@ import (
 // PathHook is where GitHub delivers webhooks.
 const PathHook = "/api/github/hook"
 
-// patience is how long a run waits in one state for what is out of its hands, such
-// as a GitHub that does not answer, before it ends with that as its cause.
-const patience = 24 * time.Hour
+// patience is how long a hop waits for what is out of its hands, such as a GitHub
+// that does not answer, before the run ends with that as its cause. It is shorter
+// than the state's own ([anvil.State.Patience]), at whose end only the time is told.
+const patience = 11 * time.Hour
 
 // App is one server.
 type App struct {

@@ -69,6 +69,16 @@ func TestWhatRestsInAStateOfOursIsWoken(t *testing.T) {
 	}
 }
 
+// The hops name the cause before the reaper can only name the time.
+func TestHopsGiveUpBeforeTheReaperDoes(t *testing.T) {
+	t.Parallel()
+	for _, state := range []anvil.State{anvil.Dispatching, anvil.Inspecting, anvil.Delivering} {
+		if patience >= state.Patience() {
+			t.Errorf("the hop waits %s in %s, and the reaper %s", patience, state, state.Patience())
+		}
+	}
+}
+
 func TestTheSweepWakesDeliveriesAndTellingAndOneSchedule(t *testing.T) {
 	t.Parallel()
 	l := &left{

@@ -42,11 +42,13 @@ func TestBench(t *testing.T) {
 // measureReady starts the server on a database that is there.
 func measureReady(t *testing.T, all *table, w *town) {
 	var took []time.Duration
-	for range 11 {
-		s := serve(t, w.bin, w.config, w.address)
-		took = append(took, s.ready)
-		s.stop(t)
-	}
+	all.timed(func() {
+		for range 11 {
+			s := serve(t, w.bin, w.config, w.address)
+			took = append(took, s.ready)
+			s.stop(t)
+		}
+	})
 	all.within(t, "anvil serve: ready, on an existing database (p50 of 10)", ms(median(took[1:])), 300, "ms")
 }
 

@@ -10,5 +10,7 @@
 //
 // The table names what was measured, the peer or the limit, and the ratio. A row
 // fails only where a limit was promised, and only if it is missed by more than a
-// quarter: less is the noise of a shared machine, and is shown as "over".
+// quarter: less is the noise of a shared machine, and is shown as "over". A time
+// that has a limit and no peer is shown as "busy", and does not fail, if this
+// process got less than three quarters of the machine around the measurement.
 package bench

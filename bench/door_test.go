@@ -27,7 +27,7 @@ func measureDoor(t *testing.T, all *table, w *town) {
 
 	var mu sync.Mutex
 	var took []time.Duration
-	refused := map[string]int{}
+	refused, unanswered := map[string]int{}, 0
 	send := func(i int, due time.Time) {
 		body := bodies[i]
 		request, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+w.address+app.PathHook, bytes.NewReader(body))
@@ -42,19 +42,19 @@ func measureDoor(t *testing.T, all *table, w *town) {
 			request.Header.Set(name, value)
 		}
 		response, err := client.Do(request)
-		answer := "no answer"
+		var text []byte
 		if err == nil {
-			text, _ := io.ReadAll(response.Body)
+			text, err = io.ReadAll(response.Body)
 			response.Body.Close()
-			if answer = response.Status; !bytes.Contains(text, []byte(`"accepted"`)) {
-				answer += " " + string(text)
-			}
 		}
 		mu.Lock()
 		defer mu.Unlock()
 		took = append(took, time.Since(due))
-		if answer != "202 Accepted" {
-			refused[answer]++
+		switch {
+		case err != nil:
+			unanswered++
+		case response.StatusCode != http.StatusAccepted || !bytes.Contains(text, []byte(`"accepted"`)):
+			refused[response.Status+" "+string(text)]++
 		}
 	}
 	var sent sync.WaitGroup
@@ -70,8 +70,11 @@ func measureDoor(t *testing.T, all *table, w *town) {
 	if len(refused) > 0 {
 		t.Errorf("webhooks were not taken: %v", refused)
 	}
+	if unanswered > 0 {
+		all.note(fmt.Sprintf("the door: without an answer in %s", client.Timeout), fmt.Sprintf("%d of %d", unanswered, len(took)), "-")
+	}
 	slowest := percentile(took, 1)
-	all.note(fmt.Sprintf("the door: %d webhooks/s of %d kB for %d s, p50", perSecond, size/1000, seconds), inMS(median(took)), "-")
+	all.note(fmt.Sprintf("the door: %d webhooks/s of %d kB for %d s (p50)", perSecond, size/1000, seconds), inMS(median(took)), "-")
 	p99 := percentile(took, 0.99)
 	all.add(t, row{what: "  the same, p99", measured: inMS(p99), peer: "goal 50 ms", ratio: ms(p99) / 50})
 	all.add(t, row{what: "  the same, slowest", measured: inMS(slowest), peer: "goal 1000 ms", ratio: ms(slowest) / 1000})

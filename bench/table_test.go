@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"text/tabwriter"
@@ -20,6 +21,7 @@ type row struct {
 	peer     string // the peer's figure, or the limit
 	ratio    float64
 	limit    float64 // of the ratio; 0: none was promised
+	share    float64 // of the machine that we had; 0 if it makes no difference
 }
 
 // verdict says how the row stands to its limit.
@@ -31,14 +33,17 @@ func (r row) verdict() string {
 		return "yes"
 	case r.ratio <= r.limit*tolerance:
 		return "over"
+	case r.share > 0 && r.share < busy:
+		return "busy"
 	}
 	return "MISSED"
 }
 
 // table collects rows.
 type table struct {
-	mu   sync.Mutex
-	rows []row
+	mu    sync.Mutex
+	rows  []row
+	share float64 // of the machine, at the latest timed measurement
 }
 
 // add appends a row and fails the test if its limit is clearly missed.
@@ -55,10 +60,14 @@ func (b *table) add(t *testing.T, r row) {
 // within appends a row for a quantity that has a limit of its own.
 func (b *table) within(t *testing.T, what string, measured, limit float64, unit string) {
 	t.Helper()
-	b.add(t, row{
+	r := row{
 		what: what, measured: fmt.Sprintf("%.1f %s", measured, unit), peer: fmt.Sprintf("limit %g %s", limit, unit),
 		ratio: measured / limit, limit: 1,
-	})
+	}
+	if strings.HasSuffix(unit, "s") { // a time
+		r.share = b.share
+	}
+	b.add(t, r)
 }
 
 // note appends a row that promises nothing.
@@ -73,6 +82,7 @@ func (b *table) print(w io.Writer) {
 	defer b.mu.Unlock()
 	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(out, "what\tmeasured\tpeer or limit\tratio\tok")
+	fmt.Fprintln(out, "----\t--------\t-------------\t-----\t--")
 	for _, r := range b.rows {
 		ratio := "-"
 		if r.ratio > 0 {
