@@ -121,7 +121,7 @@ func New(ctx context.Context, db *sql.DB, hops []Hop, log *slog.Logger) (*Queue,
 	q.client, err = river.NewClient(driver, &river.Config{
 		Queues: map[string]river.QueueConfig{
 			quick: {MaxWorkers: 8},
-			heavy: {MaxWorkers: 2},
+			heavy: {MaxWorkers: 2, FetchPollInterval: 60 * time.Millisecond}, // less is not seen there
 		},
 		Workers:              workers,
 		FetchPollInterval:    20 * time.Millisecond,
