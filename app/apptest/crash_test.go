@@ -67,7 +67,7 @@ func TestAnAcknowledgedCommandIsNeverLost(t *testing.T) {
 				}
 			})
 		}
-		pause(t.Context(), time.Duration(random.Int64N(int64(150*time.Millisecond))))
+		pause(t.Context(), time.Duration(50+random.IntN(400))*time.Millisecond)
 		w.Server.Kill()
 		people.Wait()
 		must(t, w.Server.Start(t.Context()))

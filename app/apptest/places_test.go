@@ -84,11 +84,11 @@ func commandRunner(s *stage, args []string) error {
 	if err := words(args, 1, 1, "runner kill"); err != nil {
 		return err
 	}
-	return s.KillRunner()
+	return s.killRunner()
 }
 
-// KillRunner kills the runner that is at work, as a machine that is switched off.
-func (w *World) KillRunner() error {
+// killRunner kills the runner that is at work, as a machine that is switched off.
+func (w *World) killRunner() error {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return err

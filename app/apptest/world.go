@@ -2,6 +2,7 @@ package apptest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -245,4 +246,17 @@ func (w *World) JobLog(run int64) string {
 		return err.Error()
 	}
 	return strings.Join(said.Log, "\n")
+}
+
+// senderOf is the login of whoever caused a delivery.
+func senderOf(d githubtest.Delivery) string {
+	var p struct {
+		Sender struct {
+			Login string `json:"login"`
+		} `json:"sender"`
+	}
+	if json.Unmarshal(d.Payload, &p) != nil {
+		return ""
+	}
+	return p.Sender.Login
 }

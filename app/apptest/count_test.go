@@ -1,0 +1,122 @@
+package apptest
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/seed-bc0cc349/anvil/app/github/githubtest"
+)
+
+// count WHAT [WHICH] N
+func count(s *stage, args []string) error {
+	if err := words(args, 2, 4, "count WHAT [WHICH…] N"); err != nil {
+		return err
+	}
+	want, err := strconv.Atoi(args[len(args)-1])
+	if err != nil {
+		return err
+	}
+	got, err := s.counted(args[0], args[1:len(args)-1])
+	if err != nil {
+		return err
+	}
+	if len(got) != want {
+		return fmt.Errorf("%d %s, not %d:\n%s", len(got), strings.Join(args[:len(args)-1], " "), want, strings.Join(got, "\n"))
+	}
+	return nil
+}
+
+// counted lists what GitHub has, or was asked for, of a kind: one line for each.
+func (s *stage) counted(what string, which []string) ([]string, error) {
+	pattern := ""
+	if len(which) > 0 {
+		pattern = which[0]
+	}
+	var lines []string
+	add := func(key, format string, args ...any) {
+		if ok, err := path.Match(pattern, key); pattern == "" || key == pattern || err == nil && ok {
+			lines = append(lines, fmt.Sprintf(format, args...))
+		}
+	}
+	switch what {
+	case "tasks":
+		all, err := s.Record.Tasks(s.ctx)
+		for _, t := range all {
+			add(string(t.State), "%s %s", t.ID, t.State)
+		}
+		return lines, err
+	case "issues":
+		all, err := list[githubtest.Issue](s.GitHub, s.Repository, "issues")
+		for _, i := range all {
+			if !i.PullRequest {
+				add(i.State, "#%d %s: %s", i.Number, i.State, i.Title)
+			}
+		}
+		return lines, err
+	case "pull_requests":
+		all, err := list[githubtest.PullRequest](s.GitHub, s.Repository, "pulls")
+		for _, p := range all {
+			add(p.Head, "#%d %s -> %s", p.Number, p.Head, p.Base)
+		}
+		return lines, err
+	case "comments":
+		all, err := s.Comments()
+		for _, c := range all {
+			add(c.Author.Login, "%s: %.200q", c.Author.Login, c.Body)
+		}
+		return lines, err
+	case "check_runs":
+		all, err := list[githubtest.CheckRun](s.GitHub, s.Repository, "check-runs")
+		for _, c := range all {
+			add(c.Conclusion, "%s %s %s at %s", c.Name, c.Status, c.Conclusion, c.HeadSHA)
+		}
+		return lines, err
+	case "reactions":
+		all, err := list[githubtest.Reaction](s.GitHub, s.Repository, "reactions")
+		for _, r := range all {
+			add(r.Content, "%s by %s on %d", r.Content, r.User.Login, r.Comment)
+		}
+		return lines, err
+	case "runs":
+		all, err := list[githubtest.WorkflowRun](s.GitHub, s.Repository, "runs")
+		for _, r := range all {
+			add(r.Conclusion, "%d %s: %s %s", r.ID, r.Title, r.Status, r.Conclusion)
+		}
+		return lines, err
+	case "pushes":
+		all, err := list[githubtest.Push](s.GitHub, s.Repository, "pushes")
+		for _, p := range all {
+			if p.Actor != "" {
+				add(strings.TrimPrefix(p.Ref, "refs/heads/"), "%s %s -> %s by %s", p.Ref, p.Old, p.New, p.Actor)
+			}
+		}
+		return lines, err
+	case "branches":
+		var refs map[string]string
+		err := s.GitHub.Ask("GET", "repositories/"+s.Repository+"/refs", nil, &refs)
+		for ref, sha := range refs {
+			if name, ok := strings.CutPrefix(ref, "refs/heads/"); ok {
+				add(name, "%s at %s", name, sha)
+			}
+		}
+		return lines, err
+	case "dispatches":
+		which = []string{"POST", "/repos/*/*/actions/workflows/*/dispatches"}
+	case "requests":
+	default:
+		return nil, fmt.Errorf("%s are not counted", what)
+	}
+	if len(which) != 2 {
+		return nil, errors.New("usage: count requests METHOD PATH N")
+	}
+	all, err := s.GitHub.Requests(which[0], which[1])
+	for _, e := range all {
+		if what == "requests" || e.Status/100 == 2 {
+			lines = append(lines, fmt.Sprintf("%d: %s %s by %s: %d", e.N, e.Method, e.Path, e.Actor, e.Status))
+		}
+	}
+	return lines, err
+}
