@@ -17,6 +17,7 @@ demo: build ## the whole way from a comment to a pull request, on this machine; 
 .PHONY: test
 test: ## every test that runs anywhere with Go and git
 	go test -timeout 15m ./...
+	@echo "not run here: the workflow files themselves, which need act (make test-workflows), and the measurements, which need a quiet machine (make bench)"
 
 .PHONY: test-workflows
 test-workflows: ## run the workflow files and action.yml themselves, under act, against the simulated GitHub

@@ -140,7 +140,7 @@ func TestProgramStoppedBySignal(t *testing.T) {
 	t.Parallel()
 	program := filepath.Join(t.TempDir(), "anvil-runner")
 	if out, err := exec.Command("go", "build", "-o", program, "../../cmd/anvil-runner").CombinedOutput(); err != nil {
-		t.Skipf("build the program: %v %s", err, out)
+		t.Fatalf("build the program: %v %s", err, out)
 	}
 	s, m, pidFile, ready := stubbornly(t)
 	cmd := exec.Command(program)

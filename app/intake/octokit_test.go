@@ -21,7 +21,7 @@ const exampleDir = "../hook/testdata/octokit"
 func TestGitHubsOwnExamples(t *testing.T) {
 	t.Parallel()
 	if _, err := os.Stat(exampleDir); errors.Is(err, fs.ErrNotExist) {
-		t.Skipf("GitHub's example payloads are not in %s", exampleDir)
+		t.Fatalf("GitHub's example payloads are not in %s", exampleDir)
 	}
 	testExamples(t, exampleDir)
 }
