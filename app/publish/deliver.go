@@ -273,7 +273,13 @@ func (d *Deliverer) pushProblem(err error, run anvil.Run, branch, old string) er
 	return err
 }
 
+// rejected tells of a refusal in GitHub's own words. A rule that wants signed
+// commits has a code of its own, because no permission cures it.
 func rejected(said string, cause error) error {
+	if strings.Contains(strings.ToLower(said), "verified signature") {
+		return anvil.Problemf("SIGNING_REQUIRED", "Exempt the branches anvil/** from that rule; Anvil's commits are not signed yet. Then comment /anvil retry.",
+			"a rule of the repository takes signed commits only").Because(cause)
+	}
 	return anvil.Problemf("PUSH_REJECTED", "Change the rule or the permission that GitHub names, then comment /anvil retry.",
 		"GitHub did not take the branch: %s", plain(strings.Trim(said, "; \n"))).Because(cause)
 }

@@ -103,6 +103,10 @@ func TestWhatIsNotPublishedAndWhy(t *testing.T) {
 			w.hub.shows = func(string) (string, error) { return strings.Repeat("1", 40), nil }
 		}, "PUBLISH_MISMATCH", 0},
 		{"the branch was there", func(w *world) { w.commit(branch, w.base, "theirs.txt") }, "BRANCH_TAKEN", 0},
+		{"a rule refuses the push", func(w *world) { w.refusesPushes("GH013: Repository rule violations found.") }, "PUSH_REJECTED", 0},
+		{"a rule wants signatures", func(w *world) {
+			w.refusesPushes("GH013: Repository rule violations found. Commits must have verified signatures.")
+		}, "SIGNING_REQUIRED", 0},
 		{"somebody else has a pull request from it", func(w *world) {
 			w.hub.pulls = []github.PullRequest{{Number: 3, State: "open", Head: branch, AuthorID: 2}}
 		}, "PR_CONFLICT", 1},
@@ -125,7 +129,7 @@ func TestWhatIsNotPublishedAndWhy(t *testing.T) {
 				t.Errorf("there are pull requests %+v and check runs %+v", w.hub.pulls, w.hub.checks)
 			}
 			switch tip, _ := w.hub.tip(branch); test.code {
-			case "NO_PERMISSION", "BRANCH_TAKEN", "INST_GONE":
+			case "NO_PERMISSION", "BRANCH_TAKEN", "INST_GONE", "PUSH_REJECTED", "SIGNING_REQUIRED":
 				if tip != before {
 					t.Errorf("the branch was at %q and is at %q", before, tip)
 				}

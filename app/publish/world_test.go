@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -317,6 +318,18 @@ func begin(t *testing.T) *world {
 	db.Queue = nowhere{}
 	w.store = ledger{db, kill}
 	return w
+}
+
+// refusesPushes makes the remote refuse every push, with a rule's words.
+func (w *world) refusesPushes(words string) {
+	w.t.Helper()
+	hook := filepath.Join(w.hub.origin, "hooks", "pre-receive")
+	if err := os.MkdirAll(filepath.Dir(hook), 0o755); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := os.WriteFile(hook, []byte("#!/bin/sh\necho '"+words+"'\nexit 1\n"), 0o755); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // run runs git on a bare repository.
