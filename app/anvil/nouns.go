@@ -2,7 +2,9 @@ package anvil
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base32"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -30,6 +32,14 @@ func NewSessionID() SessionID { return SessionID(randomID()) }
 
 // RunIDFor returns the id of the given attempt (from 1) at task t.
 func RunIDFor(t TaskID, attempt int) RunID { return RunID(fmt.Sprintf("%s.%d", t, attempt)) }
+
+// Fingerprint is the form in which a one-time nonce or a lease token is stored: the
+// database and its backups then hold nothing that could be used. The secrets are
+// random and long, so a plain SHA-256 is enough.
+func Fingerprint(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return hex.EncodeToString(sum[:])
+}
 
 var idEncoding = base32.NewEncoding("abcdefghjkmnpqrstvwxyz0123456789").WithPadding(base32.NoPadding)
 

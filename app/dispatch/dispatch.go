@@ -3,8 +3,6 @@ package dispatch
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -117,7 +115,7 @@ func (d *Dispatcher) start(ctx context.Context, story anvil.Story, run anvil.Run
 		if r.State != anvil.Dispatching || !r.Dispatch.AskedAt.IsZero() {
 			return errGone
 		}
-		r.Dispatch = anvil.Dispatch{NonceHash: HashNonce(nonce), AskedAt: asked, Times: r.Dispatch.Times + 1}
+		r.Dispatch = anvil.Dispatch{NonceHash: anvil.Fingerprint(nonce), AskedAt: asked, Times: r.Dispatch.Times + 1}
 		return nil
 	}); err != nil {
 		return err
@@ -312,10 +310,4 @@ func (d *Dispatcher) stopped(ctx context.Context, run anvil.Run) error {
 		return nil
 	}
 	return err
-}
-
-// HashNonce returns the form in which a nonce is stored.
-func HashNonce(nonce string) string {
-	sum := sha256.Sum256([]byte(nonce))
-	return hex.EncodeToString(sum[:])
 }

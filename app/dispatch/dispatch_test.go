@@ -174,7 +174,7 @@ func TestIntentAndNonceAreThereBeforeTheProviderIsAsked(t *testing.T) {
 	w := begin(t, contents{}, anvil.Options{})
 	w.provider.during = func(o dispatch.Order) {
 		run := w.is(anvil.Dispatching)
-		if run.Dispatch.NonceHash != dispatch.HashNonce(o.Nonce) || run.Dispatch.AskedAt.IsZero() || run.BaseCommit != tip {
+		if run.Dispatch.NonceHash != anvil.Fingerprint(o.Nonce) || run.Dispatch.AskedAt.IsZero() || run.BaseCommit != tip {
 			t.Errorf("when the provider was asked, the row said %+v", run.Dispatch)
 		}
 	}

@@ -1,6 +1,9 @@
 package intake
 
-import "github.com/seed-bc0cc349/anvil/app/anvil"
+import (
+	"github.com/seed-bc0cc349/anvil/app/anvil"
+	"github.com/seed-bc0cc349/anvil/app/github"
+)
 
 // Codes of reasons and problems; docs/errors.md says what to do about each.
 const (
@@ -9,7 +12,7 @@ const (
 	CodeNoCommand anvil.Code = "NO_COMMAND"   // no line that is a command
 	CodeBot       anvil.Code = "BOT_SENDER"   // not a person
 	CodeIdentity  anvil.Code = "IDENTITY_MISMATCH"
-	CodeGone      anvil.Code = "INST_GONE" // not of an installation
+	CodeGone                 = github.CodeGone // not of an installation
 
 	// What a person is answered.
 	CodeEdited     anvil.Code = "EDITED"             // also a reason to ignore
@@ -19,7 +22,7 @@ const (
 	CodeOption     anvil.Code = "CMD_OPTION"
 	CodeRef        anvil.Code = "REF_INVALID"
 	CodePromptLong anvil.Code = "PROMPT_TOO_LONG"
-	CodeArchived   anvil.Code = "REPO_ARCHIVED"
+	CodeArchived              = github.CodeArchived
 	CodePayload    anvil.Code = "WH_JSON"
 	CodeMultiple   anvil.Code = "CMD_MULTIPLE"        // a notice: the task goes on
 	CodeHiddenText anvil.Code = "HIDDEN_TEXT_REMOVED" // a notice: the task goes on

@@ -20,8 +20,7 @@ type Permission struct {
 
 // MayWrite reports whether p permits to ask for work.
 func (p Permission) MayWrite() bool {
-	// GitHub answers write for maintain; some servers name it as it is.
-	return p.Level == "admin" || p.Level == "maintain" || p.Level == "write"
+	return policy.MayWrite(p.Level)
 }
 
 // Judge decides about a request. Accepted comes with the command alone. Refused

@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -78,7 +76,7 @@ func (s *Server) grant(ctx context.Context, id anvil.RunID, claims github.Claims
 		}
 		r.Lease = anvil.Lease{
 			Epoch:     r.Lease.Epoch + 1,
-			TokenHash: hash(token),
+			TokenHash: anvil.Fingerprint(token),
 			ExpiresAt: s.Now().Add(s.Terms.Lease),
 			Runner:    cut(req.Runner.Name, 100),
 		}
@@ -108,7 +106,7 @@ func (s *Server) placeOf(claims github.Claims, home anvil.Repository) anvil.Plac
 
 // mayClaim reports whether the workflow run of claims may have the lease.
 func mayClaim(run anvil.Run, claims github.Claims, nonce string) error {
-	if run.Dispatch.NonceHash == "" || subtle.ConstantTimeCompare([]byte(hash(nonce)), []byte(run.Dispatch.NonceHash)) != 1 {
+	if run.Dispatch.NonceHash == "" || subtle.ConstantTimeCompare([]byte(anvil.Fingerprint(nonce)), []byte(run.Dispatch.NonceHash)) != 1 {
 		return &runapi.Error{Code: runapi.CodeNonce, What: "the nonce is not the one of this run's dispatch.", Next: "Nothing to do: another workflow run has taken its place.", Status: http.StatusForbidden}
 	}
 	if claims.RunAttempt != 1 {
@@ -203,9 +201,4 @@ func runOf(story anvil.Story, id string) (anvil.Run, error) {
 		}
 	}
 	return anvil.Run{}, anvil.ErrNotFound
-}
-
-func hash(secret string) string {
-	sum := sha256.Sum256([]byte(secret))
-	return hex.EncodeToString(sum[:])
 }

@@ -27,7 +27,7 @@ func holds(r *http.Request) func(anvil.Run) error {
 
 // holdsToken reports whether the request's lease token is the run's present one.
 func holdsToken(r *http.Request, run anvil.Run) bool {
-	return subtle.ConstantTimeCompare([]byte(hash(bearer(r))), []byte(run.Lease.TokenHash)) == 1
+	return subtle.ConstantTimeCompare([]byte(anvil.Fingerprint(bearer(r))), []byte(run.Lease.TokenHash)) == 1
 }
 
 func (s *Server) renew(r *http.Request) (any, error) {

@@ -12,6 +12,7 @@ import (
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 	"github.com/seed-bc0cc349/anvil/app/git"
 	"github.com/seed-bc0cc349/anvil/app/github"
+	"github.com/seed-bc0cc349/anvil/app/policy"
 	"github.com/seed-bc0cc349/anvil/app/queue"
 )
 
@@ -162,7 +163,7 @@ func (d *Deliverer) stillAllowed(ctx context.Context, story anvil.Story) error {
 	if err != nil && !errors.Is(err, github.ErrNotFound) { // not found: the account is gone, or has another name
 		return err
 	}
-	if id != who.ID || !slices.Contains([]string{"admin", "maintain", "write"}, role) {
+	if id != who.ID || !policy.MayWrite(role) {
 		return anvil.Problemf("NO_PERMISSION", "Ask somebody with write access to comment /anvil retry.", "the requester no longer has write access to this repository, so nothing was published")
 	}
 	return nil
