@@ -36,7 +36,7 @@ func (l *left) Resting(_ context.Context, before time.Time) ([]anvil.Run, error)
 func TestWhatRestsInAStateOfOursIsWoken(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	ends := map[anvil.State]bool{anvil.Working: true, anvil.Stopping: true, anvil.Held: true, anvil.Uncertain: true, anvil.Dispatched: true}
+	ends := map[anvil.State]bool{anvil.Working: true, anvil.Stopping: true, anvil.Held: true, anvil.Uncertain: true, anvil.Dispatched: true, anvil.Waiting: true}
 	wakes := map[anvil.State]string{
 		anvil.Queued: anvil.HopSchedule, anvil.Dispatching: anvil.HopDispatch, anvil.Uncertain: anvil.HopDispatch,
 		anvil.Dispatched: anvil.HopDispatch, anvil.Inspecting: anvil.HopInspect, anvil.Delivering: anvil.HopDeliver,

@@ -18,6 +18,10 @@ import (
 // comment.
 type Command struct{}
 
+// Conversation is all that a program keeps in the directory "conversation" of its
+// home.
+func (Command) Conversation() []string { return []string{"conversation/**"} }
+
 // Start starts the program that the assignment names.
 func (Command) Start(ctx context.Context, w Work) (Turn, error) {
 	if len(w.Engine.Command) == 0 {

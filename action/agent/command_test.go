@@ -20,7 +20,7 @@ func start(t *testing.T, script string, raw *bytes.Buffer) (agent.Turn, error) {
 	return agent.Engines()["command"].Start(t.Context(), agent.Work{
 		Engine: runapi.Engine{Name: "script", Kind: "command", Command: []string{"sh", "-c", script}},
 		Prompt: "the prompt\n", Tree: dir, Home: dir, Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir},
-		Confine: confine.Plain{}, Raw: raw, Grace: 100 * time.Millisecond,
+		Confine: &confine.Plain{}, Raw: raw, Grace: 100 * time.Millisecond,
 	})
 }
 
@@ -110,7 +110,7 @@ func TestCommandMissing(t *testing.T) {
 	t.Parallel()
 	for _, command := range [][]string{nil, {"no-such-program-anywhere"}, {"./relative-and-missing"}} {
 		_, err := agent.Command{}.Start(t.Context(), agent.Work{
-			Engine: runapi.Engine{Name: "x", Command: command}, Tree: t.TempDir(), Confine: confine.Plain{},
+			Engine: runapi.Engine{Name: "x", Command: command}, Tree: t.TempDir(), Confine: &confine.Plain{},
 			Env: []string{"PATH=" + os.Getenv("PATH")},
 		})
 		var e *runapi.Error

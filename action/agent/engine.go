@@ -14,6 +14,10 @@ import (
 type Engine interface {
 	// Start starts the agent on w. When ctx ends, the turn is stopped as by Stop.
 	Start(ctx context.Context, w Work) (Turn, error)
+	// Conversation names the files below the agent's home that it resumes from, as
+	// slash-separated patterns in which ** is any number of directories. None of them
+	// may ever match a file with credentials.
+	Conversation() []string
 }
 
 // Turn is an agent at work on one prompt.
@@ -37,6 +41,13 @@ type Work struct {
 	Tree   string   // to change; the agent's working directory
 	Home   string   // the agent's own, outside the tree; what it keeps there can be resumed from
 	Env    []string // all of its environment
+	// Model is where the engine sends model calls; the zero value: it has a way of
+	// its own, or needs none. URL has no path: engines add /v1/responses and the like.
+	Model Access
+	// Tools is the MCP server that the agent may use; the zero value: none.
+	Tools Access
+	// Instructions is what the base commit's AGENTS.md or CLAUDE.md says, as data.
+	Instructions string
 	// Resume is the reference of an earlier answer to go on from; empty to begin.
 	Resume string
 	// Confine is what the agent, and all that it starts, runs in.
@@ -45,6 +56,13 @@ type Work struct {
 	Raw io.Writer
 	// Grace is the time an agent has to end when it is stopped.
 	Grace time.Duration
+}
+
+// Access is a service of the runner as an agent reaches it. Token is made for this
+// run and opens nothing but the runner's own local endpoint.
+type Access struct {
+	URL   string
+	Token string
 }
 
 // Event is one thing that an agent did or said.

@@ -18,10 +18,22 @@ type Spec struct {
 	Grace time.Duration
 }
 
-// Confinement runs untrusted programs.
+// Confinement runs untrusted programs. It is made for one purpose (the agent, or
+// the checks), and knows the directories that its programs may see.
 type Confinement interface {
 	// Start starts the program. When ctx ends, the program is stopped as by Stop.
+	// Spec's Dir and everything in Argv and Env are as a program inside names them.
 	Start(ctx context.Context, s Spec) (Process, error)
+	// Path returns how a program inside names a directory or file of the runner
+	// that it may see.
+	Path(outside string) string
+	// Reach lets the programs inside reach a service of the runner that listens on
+	// a Unix socket, and returns the HOST:PORT on their loopback. It is called before
+	// the first Start.
+	Reach(socket string) (addr string, err error)
+	// Close ends what Reach began and takes the confinement away. Nothing of it may
+	// be running.
+	Close() error
 }
 
 // Process is a program that was started.

@@ -35,12 +35,12 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func supervised() confine.Plain {
+func supervised() *confine.Plain {
 	self, err := os.Executable()
 	if err != nil {
 		panic(err)
 	}
-	return confine.Plain{Supervisor: []string{self, "supervise"}}
+	return &confine.Plain{Supervisor: []string{self, "supervise"}}
 }
 
 // Only the allow list and what the configuration names gets through, and nothing
@@ -67,7 +67,7 @@ func TestEnvironment(t *testing.T) {
 // A program sees its environment and no other, with and without a supervisor.
 func TestProgramSeesOnlyItsEnvironment(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]confine.Plain{"plain": {}, "supervised": supervised()} {
+	for name, c := range map[string]*confine.Plain{"plain": {}, "supervised": supervised()} {
 		var out bytes.Buffer
 		p, err := c.Start(t.Context(), confine.Spec{
 			Argv: []string{"sh", "-c", "env; ls /proc/self/fd 2>/dev/null | wc -l"}, Env: []string{"PATH=" + os.Getenv("PATH"), "A=1"},
@@ -90,7 +90,7 @@ func TestProgramSeesOnlyItsEnvironment(t *testing.T) {
 
 func TestExit(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]confine.Plain{"plain": {}, "supervised": supervised()} {
+	for name, c := range map[string]*confine.Plain{"plain": {}, "supervised": supervised()} {
 		for script, want := range map[string]int{"exit 0": 0, "exit 7": 7, "kill -9 $$": 137, "cat; exit 5": 5} {
 			p, err := c.Start(t.Context(), confine.Spec{
 				Argv: []string{"sh", "-c", script}, Env: []string{"PATH=" + os.Getenv("PATH")}, Stdin: strings.NewReader("in"),

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"sync"
@@ -23,10 +24,13 @@ type Plain struct {
 	// follow. Empty means none: then only the process group is ended, and a
 	// program that left its group goes on.
 	Supervisor []string
+
+	mu        sync.Mutex
+	listeners []net.Listener // of Reach
 }
 
 // Start starts the program in a process group of its own.
-func (p Plain) Start(ctx context.Context, s Spec) (Process, error) {
+func (p *Plain) Start(ctx context.Context, s Spec) (Process, error) {
 	if len(s.Argv) == 0 {
 		return nil, errors.New("no program to run")
 	}

@@ -97,7 +97,7 @@ func (j *job) prepare(ctx context.Context) (*workspace.Workspace, error) {
 }
 
 // confinement is what untrusted programs run in.
-func (j *job) confinement() confine.Confinement { return confine.Plain{Supervisor: j.Supervisor} }
+func (j *job) confinement() confine.Confinement { return &confine.Plain{Supervisor: j.Supervisor} }
 
 // surroundings makes a home and a temporary directory for the named purpose, and
 // the environment that goes with them.

@@ -61,7 +61,7 @@ func TestDetectStaysInside(t *testing.T) {
 
 func bench(t *testing.T, lines *[]string) verify.Bench {
 	return verify.Bench{
-		Confine: confine.Plain{}, Dir: t.TempDir(), Env: []string{"PATH=" + os.Getenv("PATH")},
+		Confine: &confine.Plain{}, Dir: t.TempDir(), Env: []string{"PATH=" + os.Getenv("PATH")},
 		Limit: time.Minute, Grace: 50 * time.Millisecond,
 		Begin: func(string) {}, Done: func(runapi.Check) {}, Clean: joblog.Clean,
 		Line: func(l string) { *lines = append(*lines, l) },

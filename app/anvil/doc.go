@@ -19,7 +19,8 @@
 //	                                                          ▼
 //	                             succeeded ◀── delivering ◀── inspecting ◀──▶ held
 //
-//	stop, before a runner was asked:  queued, inspecting, held ──▶ cancelled
+//	the agent asks a person:          working ──▶ waiting ──▶ answered, then the next attempt
+//	stop, while no runner works:      queued, waiting, inspecting, held ──▶ cancelled
 //	stop, afterwards:                 dispatching … working ──▶ stopping ──▶ cancelled
 //	any state that is not an end ──▶ failed, with a cause and a next step
 //

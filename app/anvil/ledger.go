@@ -23,9 +23,9 @@ type Opening struct {
 	NewSession bool
 }
 
-// Waiting is a run as the scheduler sees it: one that waits for a slot, or holds
+// Contender is a run as the scheduler sees it: one that waits for a slot, or holds
 // what others wait for.
-type Waiting struct {
+type Contender struct {
 	Run        RunID
 	Task       TaskID
 	Session    SessionID

@@ -211,6 +211,9 @@ type Run struct {
 	Report     *Report  // what the runner handed over; nil until it finished
 	Verdict    *Verdict // what inspection said; nil until then
 	Problem    *Problem // why it failed, was held or was lost
+	// Question is what the agent asked a person; nil if it asked nothing. A run that
+	// is finished while its question has no answer becomes [Waiting].
+	Question *Question
 
 	CreatedAt time.Time
 	ChangedAt time.Time // of the last state change
@@ -302,6 +305,32 @@ type Report struct {
 	Head         string       `json:"head,omitempty"` // the proposed commit
 	Problem      *Problem     `json:"problem,omitempty"`
 	Bundle       string       `json:"bundle,omitempty"` // blob digest
+}
+
+// Question is what an agent wants to know from a person before it goes on.
+type Question struct {
+	Text    string    `json:"text"` // the agent's words, untrusted
+	Choices []string  `json:"choices,omitempty"`
+	AskedAt time.Time `json:"asked_at"`
+	// Answer is what Answerer said, cleaned; empty while nobody has.
+	Answer     string     `json:"answer,omitempty"`
+	Answerer   Actor      `json:"answerer,omitzero"`
+	Delivery   DeliveryID `json:"delivery,omitempty"` // that brought the answer
+	AnsweredAt time.Time  `json:"answered_at,omitzero"`
+}
+
+// Usage is what models were asked for and gave, summed over calls.
+type Usage struct {
+	Calls      int64 `json:"calls"`
+	Input      int64 `json:"input"`       // tokens, without those from or to a cache
+	Cached     int64 `json:"cached"`      // input tokens that were read from the provider's cache
+	CacheWrite int64 `json:"cache_write"` // input tokens that were written to it
+	Output     int64 `json:"output"`      // tokens, reasoning included
+	Reasoning  int64 `json:"reasoning"`   // the part of Output that is reasoning
+	// CostMicros is the price in millionths of a US dollar, by the configured
+	// table; calls of a model that has no price count nothing and are in Unpriced.
+	CostMicros int64 `json:"cost_micros"`
+	Unpriced   int64 `json:"unpriced,omitempty"`
 }
 
 // EngineInfo names the engine that worked.
@@ -398,6 +427,7 @@ type Story struct {
 	Runs    []Run // in order of attempts; the last one is the present
 	Events  []Event
 	Effects map[string]Effect // by key
+	Usage   Usage             // of models, over all runs of the task
 	Told    bool              // people have been shown the present state
 	Ahead   int               // runs that will get a slot before this one, while queued
 	Server  string            // the server's public address

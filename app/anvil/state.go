@@ -23,6 +23,9 @@ const (
 	Working State = "working"
 	// Stopping was told to stop; its runner may still hand over what there is.
 	Stopping State = "stopping"
+	// Waiting ended its runner's work with a question to a person; no runner is
+	// held while it waits.
+	Waiting State = "waiting"
 	// Inspecting was finished by the runner; its proposal is being checked.
 	Inspecting State = "inspecting"
 	// Held passed inspection but touches protected files: a person decides.
@@ -40,6 +43,9 @@ const (
 	Cancelled State = "cancelled"
 	// Lost ended because its runner never came, or went silent.
 	Lost State = "lost"
+	// Answered ended because its question was answered: the next attempt goes on
+	// from where it was.
+	Answered State = "answered"
 )
 
 // Moves is the state machine: from each state, the states it may move to.
@@ -49,8 +55,9 @@ var Moves = map[State][]State{
 	Dispatching: {Dispatched, Uncertain, Working, Stopping, Failed},
 	Uncertain:   {Dispatching, Dispatched, Working, Stopping, Failed, Lost},
 	Dispatched:  {Working, Stopping, Failed, Lost},
-	Working:     {Inspecting, Unchanged, Failed, Cancelled, Stopping, Lost},
+	Working:     {Inspecting, Waiting, Unchanged, Failed, Cancelled, Stopping, Lost},
 	Stopping:    {Cancelled},
+	Waiting:     {Answered, Failed, Cancelled},
 	Inspecting:  {Delivering, Held, Unchanged, Failed, Cancelled},
 	Held:        {Inspecting, Failed, Cancelled},
 	Delivering:  {Succeeded, Failed},
@@ -59,12 +66,13 @@ var Moves = map[State][]State{
 	Failed:      {},
 	Cancelled:   {},
 	Lost:        {},
+	Answered:    {},
 }
 
 // States lists every state in the order of a task's life.
 var States = []State{
-	Queued, Dispatching, Uncertain, Dispatched, Working, Stopping, Inspecting, Held, Delivering,
-	Succeeded, Unchanged, Failed, Cancelled, Lost,
+	Queued, Dispatching, Uncertain, Dispatched, Working, Stopping, Waiting, Inspecting, Held, Delivering,
+	Succeeded, Unchanged, Failed, Cancelled, Lost, Answered,
 }
 
 // CanMove reports whether the machine leads from s to next.
@@ -83,12 +91,12 @@ func (s State) HoldsSlot() bool {
 }
 
 // Patience is how long a run may stay in a state whose next step is the server's
-// own, before it is given up; 0 where somebody else's time limit counts. It is
+// own or a person's, before it is given up; 0 where somebody else's time limit counts. It is
 // long, because a rate limit or an outage of GitHub may last for hours, and
 // finite, because every task ends.
 func (s State) Patience() time.Duration {
 	switch s {
-	case Queued:
+	case Queued, Waiting: // a person may be away for some days
 		return 7 * 24 * time.Hour
 	case Dispatching, Inspecting, Delivering:
 		return 12 * time.Hour

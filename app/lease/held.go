@@ -50,7 +50,7 @@ func (s *Server) renew(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer := runapi.RenewAnswer{ExpiresAt: run.Lease.ExpiresAt, Stop: run.State == anvil.Stopping}
+	answer := runapi.RenewAnswer{ExpiresAt: run.Lease.ExpiresAt, Stop: run.State == anvil.Stopping, Waiting: run.Question != nil && run.Question.Answer == ""}
 	if answer.Stop {
 		answer.Reason = "a person asked to stop"
 	}
@@ -177,7 +177,11 @@ func (s *Server) finish(r *http.Request) (any, error) {
 	var to anvil.State
 	var next []anvil.Job
 	switch {
-	case run.State == anvil.Stopping, req.Result == runapi.Cancelled:
+	case run.State == anvil.Stopping:
+		to = anvil.Cancelled
+	case run.Question != nil && run.Question.Answer == "":
+		to = anvil.Waiting
+	case req.Result == runapi.Cancelled:
 		to = anvil.Cancelled
 	case req.Result == runapi.Unchanged:
 		to = anvil.Unchanged

@@ -104,6 +104,8 @@ func (r *Reaper) verdict(run anvil.Run) (anvil.State, *anvil.Problem) {
 		return anvil.Lost, anvil.Problemf("DISPATCH_UNCERTAIN", "Look at GitHub's status page, then comment /anvil retry.", "GitHub never confirmed that it started the workflow")
 	case anvil.Stopping:
 		return anvil.Cancelled, nil
+	case anvil.Waiting:
+		return anvil.Failed, anvil.Problemf("QUESTION_EXPIRED", "Comment /anvil retry to start again.", "nobody answered the agent's question within %d days", int(anvil.Waiting.Patience().Hours()/24))
 	case anvil.Held:
 		return anvil.Failed, anvil.Problemf("HOLD_EXPIRED", "Comment /anvil retry to start again.", "nobody released the held change within %s", r.HoldFor)
 	}

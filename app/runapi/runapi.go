@@ -10,6 +10,9 @@
 //	POST /api/v1/runs/{run}/events            lease token  EventsRequest -> EventsAnswer
 //	PUT  /api/v1/runs/{run}/artifacts/{name}  lease token  raw bytes     -> ArtifactAnswer
 //	POST /api/v1/runs/{run}/finish            lease token  FinishRequest -> FinishAnswer
+//	GET  /api/v1/runs/{run}/restore/{name}    lease token  raw bytes of what an earlier run left
+//	any  /api/v1/runs/{run}/model/{path...}   lease token  the model provider's own protocol, relayed
+//	any  /api/v1/runs/{run}/tools             lease token  MCP over streamable HTTP
 //
 // Every request carries `Authorization: Bearer TOKEN`. The OIDC token has the
 // server's public address as its audience. The lease token is bound to one run
@@ -35,6 +38,9 @@ const (
 	PathEvents   = "/api/v1/runs/{run}/events"
 	PathArtifact = "/api/v1/runs/{run}/artifacts/{name}"
 	PathFinish   = "/api/v1/runs/{run}/finish"
+	PathRestore  = "/api/v1/runs/{run}/restore/{name}"
+	PathModel    = "/api/v1/runs/{run}/model/{path...}"
+	PathTools    = "/api/v1/runs/{run}/tools"
 )
 
 // Header names.
@@ -49,6 +55,8 @@ const (
 	ArtifactLog          = "log"          // plain text log of the run
 	ArtifactVerification = "verification" // JSON Verification with full output
 	ArtifactStream       = "stream"       // the engine's raw output
+	ArtifactCheckpoint   = "checkpoint"   // git bundle like ArtifactBundle: the work as it stood, unfinished
+	ArtifactConversation = "conversation" // archive of the engine's own files that it resumes from
 )
 
 // BundleRef is the only ref that a bundle may carry.
@@ -93,7 +101,47 @@ type Assignment struct {
 	// they are.
 	Verify       []string `json:"verify,omitempty"`
 	VerifySource string   `json:"verify_source,omitempty"`
-	Limits       Limits   `json:"limits"`
+	// RepairRounds is how often the engine is told of failed checks and may go on.
+	RepairRounds int `json:"repair_rounds,omitempty"`
+	// Model says that the server relays model calls for this run.
+	Model bool `json:"model,omitempty"`
+	// Tools says that the server offers tools to the agent.
+	Tools bool `json:"tools,omitempty"`
+	// Resume is what an earlier run of the session left to go on from; nil to begin.
+	Resume      *Resume     `json:"resume,omitempty"`
+	Containment Containment `json:"containment"`
+	Limits      Limits      `json:"limits"`
+}
+
+// Resume is what an earlier run of the session left. The bytes are had by
+// PathRestore under the artifact's name, and have the digest that stands here.
+type Resume struct {
+	// Reference is the engine's own, such as a thread id; empty if the engine
+	// begins a new conversation on the restored tree.
+	Reference    string `json:"reference,omitempty"`
+	Conversation string `json:"conversation,omitempty"` // digest of ArtifactConversation
+	// Checkpoint is the digest of an ArtifactCheckpoint whose commit, CheckpointHead,
+	// has the run's base commit as its parent; empty: begin from the base commit.
+	Checkpoint     string `json:"checkpoint,omitempty"`
+	CheckpointHead string `json:"checkpoint_head,omitempty"`
+}
+
+// Containment says what untrusted programs run in.
+type Containment struct {
+	// Mode is auto, docker, podman, bubblewrap or none. auto takes the first that
+	// works on the runner, and refuses the run where none does.
+	Mode string `json:"mode"`
+	// Image is the image of a docker or podman container; empty: the runner's default.
+	Image string `json:"image,omitempty"`
+	// Network is proxy (the egress proxy is the only way out) or none.
+	Network string `json:"network"`
+	// Allow lists the hosts that the proxy lets through, beside what the runner
+	// always allows: "example.com" is that host, ".example.com" also all below it.
+	Allow       []string `json:"allow,omitempty"`
+	MemoryBytes int64    `json:"memory_bytes,omitempty"`
+	CPUs        float64  `json:"cpus,omitempty"`
+	PIDs        int64    `json:"pids,omitempty"`
+	DiskBytes   int64    `json:"disk_bytes,omitempty"` // of what the agent may write in all
 }
 
 // Repository says what to fetch and from where.
@@ -105,8 +153,9 @@ type Repository struct {
 
 // Engine says which coding agent to run and how.
 type Engine struct {
-	Name    string   `json:"name"` // as configured, such as "codex"
-	Kind    string   `json:"kind"` // adapter: "command"; later codex, claude, acp
+	Name    string   `json:"name"`              // as configured, such as "codex"
+	Kind    string   `json:"kind"`              // adapter: command, codex, claude or acp
+	Version string   `json:"version,omitempty"` // that must be found on the runner; empty: any
 	Command []string `json:"command,omitempty"`
 	Model   string   `json:"model,omitempty"`
 	// PassEnv names variables of the job that the engine may see besides the
@@ -129,6 +178,10 @@ type Limits struct {
 	VerifySeconds int   `json:"verify_seconds"` // all verification commands together
 	LogBytes      int64 `json:"log_bytes"`
 	BundleBytes   int64 `json:"bundle_bytes"`
+	// CheckpointSeconds is how often unfinished work is saved; 0: only at the end.
+	CheckpointSeconds int `json:"checkpoint_seconds,omitempty"`
+	// ConversationBytes bounds the archive of the engine's conversation.
+	ConversationBytes int64 `json:"conversation_bytes,omitempty"`
 }
 
 // RenewRequest keeps a lease alive.
@@ -144,6 +197,9 @@ type RenewAnswer struct {
 	// finish as cancelled.
 	Stop   bool   `json:"stop,omitempty"`
 	Reason string `json:"reason,omitempty"`
+	// Waiting says that the agent has asked a person: there is nothing to verify
+	// once it has ended; save the work and finish.
+	Waiting bool `json:"waiting,omitempty"`
 }
 
 // Event is one fact of a run, numbered by the runner from 1 without gaps.
@@ -169,6 +225,9 @@ const (
 	KindFileChange = "engine.file_change"
 	KindToolCall   = "engine.tool_call"
 	KindUsage      = "engine.usage"
+
+	KindContained = "contained"      // what the agent runs in; Data says kind, version and limits
+	KindRefused   = "egress.refused" // a request that the proxy refused; Data {"host":…,"port":…,"why":…,"allow":…}
 
 	KindCheck = "verify.check" // Data is a Check
 )

@@ -26,11 +26,11 @@ type Capacity struct {
 
 // Next returns the runs that get a slot now, in that order. alive holds all runs
 // that have not ended, in the order of their tasks.
-func Next(alive []anvil.Waiting, capacity Capacity) []anvil.RunID {
+func Next(alive []anvil.Contender, capacity Capacity) []anvil.RunID {
 	held := map[int64]int{}
 	total := 0
 	busy := map[anvil.SessionID]bool{} // sessions whose earlier instruction is not done
-	var ready []anvil.Waiting
+	var ready []anvil.Contender
 	for _, w := range alive {
 		switch {
 		case w.State == anvil.Held: // waits for a person, perhaps for days: does not block the thread
@@ -47,24 +47,24 @@ func Next(alive []anvil.Waiting, capacity Capacity) []anvil.RunID {
 	}
 	var chosen []anvil.RunID
 	for total < capacity.Total {
-		ready = slices.DeleteFunc(ready, func(w anvil.Waiting) bool { return held[w.Repository] >= capacity.PerRepository })
+		ready = slices.DeleteFunc(ready, func(w anvil.Contender) bool { return held[w.Repository] >= capacity.PerRepository })
 		if len(ready) == 0 {
 			break
 		}
-		best := slices.MinFunc(ready, func(a, b anvil.Waiting) int {
+		best := slices.MinFunc(ready, func(a, b anvil.Contender) int {
 			return cmp.Or(cmp.Compare(held[a.Repository], held[b.Repository]), a.QueuedAt.Compare(b.QueuedAt))
 		})
 		chosen = append(chosen, best.Run)
 		held[best.Repository]++
 		total++
-		ready = slices.DeleteFunc(ready, func(w anvil.Waiting) bool { return w.Run == best.Run })
+		ready = slices.DeleteFunc(ready, func(w anvil.Contender) bool { return w.Run == best.Run })
 	}
 	return chosen
 }
 
 // Store is what the hop needs to read and change.
 type Store interface {
-	Alive(ctx context.Context) ([]anvil.Waiting, error)
+	Alive(ctx context.Context) ([]anvil.Contender, error)
 	Move(ctx context.Context, id anvil.RunID, to anvil.State, change func(*anvil.Run) error, next ...anvil.Job) (anvil.Run, error)
 }
 

@@ -10,8 +10,8 @@ import (
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 )
 
-func waiting(n int, session string, repository int64, state anvil.State) anvil.Waiting {
-	return anvil.Waiting{
+func waiting(n int, session string, repository int64, state anvil.State) anvil.Contender {
+	return anvil.Contender{
 		Run: anvil.RunID(fmt.Sprintf("r%d", n)), Task: anvil.TaskID(fmt.Sprintf("t%d", n)),
 		Session: anvil.SessionID(session), Repository: repository, State: state,
 		QueuedAt: time.Unix(int64(n), 0),
@@ -23,28 +23,28 @@ func TestNext(t *testing.T) {
 	four := Capacity{Total: 4, PerRepository: 2}
 	for _, test := range []struct {
 		name     string
-		alive    []anvil.Waiting
+		alive    []anvil.Contender
 		capacity Capacity
 		want     []anvil.RunID
 	}{
 		{"nobody waits", nil, four, nil},
-		{"one waits, one goes", []anvil.Waiting{waiting(1, "a", 1, anvil.Queued)}, four, []anvil.RunID{"r1"}},
-		{"a repository has its limit", []anvil.Waiting{
+		{"one waits, one goes", []anvil.Contender{waiting(1, "a", 1, anvil.Queued)}, four, []anvil.RunID{"r1"}},
+		{"a repository has its limit", []anvil.Contender{
 			waiting(1, "a", 1, anvil.Working), waiting(2, "b", 1, anvil.Stopping), waiting(3, "c", 1, anvil.Queued),
 		}, four, nil},
-		{"the server has its limit", []anvil.Waiting{
+		{"the server has its limit", []anvil.Contender{
 			waiting(1, "a", 1, anvil.Working), waiting(2, "b", 2, anvil.Queued),
 		}, Capacity{Total: 1, PerRepository: 1}, nil},
-		{"who has nothing comes before who waits longer", []anvil.Waiting{
+		{"who has nothing comes before who waits longer", []anvil.Contender{
 			waiting(1, "a", 1, anvil.Working), waiting(2, "b", 1, anvil.Queued), waiting(3, "c", 2, anvil.Queued),
 		}, Capacity{Total: 2, PerRepository: 2}, []anvil.RunID{"r3"}},
-		{"a thread is served in order", []anvil.Waiting{
+		{"a thread is served in order", []anvil.Contender{
 			waiting(1, "a", 1, anvil.Queued), waiting(2, "a", 1, anvil.Queued),
 		}, four, []anvil.RunID{"r1"}},
-		{"a publication under way keeps its thread busy but no slot", []anvil.Waiting{
+		{"a publication under way keeps its thread busy but no slot", []anvil.Contender{
 			waiting(1, "a", 1, anvil.Delivering), waiting(2, "a", 1, anvil.Queued), waiting(3, "b", 1, anvil.Queued),
 		}, Capacity{Total: 1, PerRepository: 1}, []anvil.RunID{"r3"}},
-		{"what a person has to decide does not block the thread", []anvil.Waiting{
+		{"what a person has to decide does not block the thread", []anvil.Contender{
 			waiting(1, "a", 1, anvil.Held), waiting(2, "a", 1, anvil.Queued),
 		}, four, []anvil.RunID{"r2"}},
 	} {
@@ -64,7 +64,7 @@ func TestNextKeepsItsPromisesInRandomWorlds(t *testing.T) {
 	for seed := range uint64(1000) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		capacity := Capacity{Total: 1 + r.IntN(5), PerRepository: 1 + r.IntN(3)}
-		var alive []anvil.Waiting
+		var alive []anvil.Contender
 		for n := range r.IntN(30) {
 			state := anvil.Queued
 			if r.IntN(8) == 0 {
@@ -82,7 +82,7 @@ func TestNextKeepsItsPromisesInRandomWorlds(t *testing.T) {
 		chosen := Next(alive, capacity)
 		sessions := map[anvil.SessionID]bool{}
 		for _, id := range chosen {
-			w := alive[slices.IndexFunc(alive, func(w anvil.Waiting) bool { return w.Run == id })]
+			w := alive[slices.IndexFunc(alive, func(w anvil.Contender) bool { return w.Run == id })]
 			if sessions[w.Session] {
 				t.Fatalf("seed %d: two runs of session %s at once", seed, w.Session)
 			}
@@ -97,7 +97,7 @@ func TestNextKeepsItsPromisesInRandomWorlds(t *testing.T) {
 			continue
 		}
 		for i, w := range alive {
-			first := !slices.ContainsFunc(alive[:i], func(e anvil.Waiting) bool { return e.Session == w.Session && e.State != anvil.Held })
+			first := !slices.ContainsFunc(alive[:i], func(e anvil.Contender) bool { return e.Session == w.Session && e.State != anvil.Held })
 			if w.State == anvil.Queued && first && held[w.Repository] < capacity.PerRepository && !slices.Contains(chosen, w.Run) {
 				t.Fatalf("seed %d: a slot is idle while %s waits", seed, w.Run)
 			}

@@ -44,7 +44,7 @@ func (s *Store) AliveRuns(ctx context.Context, installation int64) ([]anvil.RunI
 		JOIN sessions ON sessions.id = tasks.session_id
 		JOIN repositories ON repositories.id = sessions.repository_id
 		WHERE repositories.installation_id = $1
-		  AND runs.state NOT IN ('succeeded', 'unchanged', 'failed', 'cancelled', 'lost')
+		  AND runs.state NOT IN ('succeeded', 'unchanged', 'failed', 'cancelled', 'lost', 'answered')
 		ORDER BY runs.created_at`, installation)
 }
 

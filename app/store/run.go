@@ -11,15 +11,15 @@ import (
 )
 
 const runColumns = `id, task_id, attempt, state, base_ref, base_commit, rules, engine, placement, workflow_run,
-	nonce_hash, asked_at, asked_times, epoch, token_hash, lease_expires_at, runner, report, verdict, problem,
+	nonce_hash, asked_at, asked_times, epoch, token_hash, lease_expires_at, runner, report, verdict, problem, question,
 	created_at, changed_at, deadline_at, stop_requested_at`
 
 func scanRun(r scanner) (anvil.Run, error) {
 	var v anvil.Run
-	var rules, engine, placement, report, verdict, problem string
+	var rules, engine, placement, report, verdict, problem, question string
 	var asked, expires, created, changed, deadline, stop int64
 	err := r.Scan(&v.ID, &v.Task, &v.Attempt, &v.State, &v.BaseRef, &v.BaseCommit, &rules, &engine, &placement, new(int64),
-		&v.Dispatch.NonceHash, &asked, &v.Dispatch.Times, &v.Lease.Epoch, &v.Lease.TokenHash, &expires, &v.Lease.Runner, &report, &verdict, &problem,
+		&v.Dispatch.NonceHash, &asked, &v.Dispatch.Times, &v.Lease.Epoch, &v.Lease.TokenHash, &expires, &v.Lease.Runner, &report, &verdict, &problem, &question,
 		&created, &changed, &deadline, &stop)
 	if err != nil {
 		return v, err
@@ -45,6 +45,9 @@ func scanRun(r scanner) (anvil.Run, error) {
 		return v, err
 	}
 	if v.Verdict, err = fromJSON[anvil.Verdict](verdict); err != nil {
+		return v, err
+	}
+	if v.Question, err = fromJSON[anvil.Question](question); err != nil {
 		return v, err
 	}
 	v.Problem, err = fromJSON[anvil.Problem](problem)
@@ -147,7 +150,7 @@ func (s *Store) move(ctx context.Context, tx *sql.Tx, id anvil.RunID, to anvil.S
 
 // end closes the task of a run that ended, or opens the next attempt.
 func (s *Store) end(ctx context.Context, tx *sql.Tx, run anvil.Run) error {
-	if run.State == anvil.Lost && run.Attempt < s.Attempts && run.StopRequestedAt.IsZero() {
+	if run.State == anvil.Answered || run.State == anvil.Lost && run.Attempt < s.Attempts && run.StopRequestedAt.IsZero() {
 		return s.insertRun(ctx, tx, run.Task, run.Attempt+1)
 	}
 	outcome := anvil.Outcome{State: run.State, Problem: run.Problem}
@@ -184,13 +187,13 @@ func (s *Store) saveRun(ctx context.Context, tx *sql.Tx, v anvil.Run, from anvil
 		UPDATE runs SET was = CASE WHEN $1 = '' THEN was ELSE $1 END, state = $2,
 			base_ref = $3, base_commit = $4, rules = $5, engine = $6, placement = $7, workflow_run = $8,
 			nonce_hash = $9, asked_at = $10, epoch = $11, token_hash = $12, lease_expires_at = $13, runner = $14,
-			report = $15, verdict = $16, problem = $17, changed_at = $18, deadline_at = $19, stop_requested_at = $20, asked_times = $21
-		WHERE id = $22`,
+			report = $15, verdict = $16, problem = $17, changed_at = $18, deadline_at = $19, stop_requested_at = $20, asked_times = $21, question = $22
+		WHERE id = $23`,
 		from, v.State,
 		v.BaseRef, v.BaseCommit, toJSON(&v.Rules), toJSON(&v.Engine), toJSON(&v.Placement), v.Placement.WorkflowRun,
 		v.Dispatch.NonceHash, micros(v.Dispatch.AskedAt), v.Lease.Epoch, v.Lease.TokenHash, micros(v.Lease.ExpiresAt), v.Lease.Runner,
 		toJSON(v.Report), toJSON(v.Verdict), toJSON(v.Problem), micros(v.ChangedAt), micros(v.Deadline), micros(v.StopRequestedAt),
-		v.Dispatch.Times, v.ID)
+		v.Dispatch.Times, toJSON(v.Question), v.ID)
 	return err
 }
 

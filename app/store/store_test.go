@@ -63,6 +63,7 @@ func fill(r *anvil.Run) error {
 	r.BaseRef, r.BaseCommit = "main", strings.Repeat("a", 40)
 	r.Dispatch = anvil.Dispatch{NonceHash: "x", AskedAt: time.Now(), Times: 1}
 	r.Lease = anvil.Lease{Epoch: 1, TokenHash: "x", ExpiresAt: time.Now().Add(time.Minute)}
+	r.Question = &anvil.Question{Text: "which one?"}
 	r.Report, r.Verdict, r.Problem = &anvil.Report{Result: "proposed"}, &anvil.Verdict{Tree: "t"}, anvil.Problemf("X", "", "x")
 	return nil
 }

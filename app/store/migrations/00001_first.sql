@@ -86,12 +86,14 @@ CREATE TABLE runs (
     report            TEXT   NOT NULL DEFAULT '',   -- JSON anvil.Report
     verdict           TEXT   NOT NULL DEFAULT '',   -- JSON anvil.Verdict
     problem           TEXT   NOT NULL DEFAULT '',   -- JSON anvil.Problem
+    question          TEXT   NOT NULL DEFAULT '',   -- JSON anvil.Question
     created_at        BIGINT NOT NULL,
     changed_at        BIGINT NOT NULL,
     deadline_at       BIGINT NOT NULL DEFAULT 0,
     stop_requested_at BIGINT NOT NULL DEFAULT 0,
     UNIQUE (task_id, attempt),
-    CHECK (state NOT IN ('dispatched', 'working', 'inspecting', 'held', 'delivering', 'succeeded', 'unchanged') OR base_commit <> ''),
+    CHECK (state <> 'waiting' OR question <> ''),
+    CHECK (state NOT IN ('dispatched', 'working', 'waiting', 'inspecting', 'held', 'delivering', 'succeeded', 'unchanged') OR base_commit <> ''),
     CHECK (state <> 'uncertain' OR (nonce_hash <> '' AND asked_at > 0)),
     CHECK (state <> 'working' OR (epoch > 0 AND token_hash <> '' AND lease_expires_at > 0)),
     CHECK (state NOT IN ('inspecting', 'held', 'delivering', 'succeeded', 'unchanged') OR report <> ''),
@@ -103,7 +105,8 @@ CREATE TABLE runs (
         'dispatching>dispatched', 'dispatching>uncertain', 'dispatching>working', 'dispatching>stopping', 'dispatching>failed',
         'uncertain>dispatching', 'uncertain>dispatched', 'uncertain>working', 'uncertain>stopping', 'uncertain>failed', 'uncertain>lost',
         'dispatched>working', 'dispatched>stopping', 'dispatched>failed', 'dispatched>lost',
-        'working>inspecting', 'working>unchanged', 'working>failed', 'working>cancelled', 'working>stopping', 'working>lost',
+        'working>inspecting', 'working>unchanged', 'working>failed', 'working>cancelled', 'working>stopping', 'working>lost', 'working>waiting',
+        'waiting>answered', 'waiting>failed', 'waiting>cancelled',
         'stopping>cancelled',
         'inspecting>delivering', 'inspecting>held', 'inspecting>unchanged', 'inspecting>failed', 'inspecting>cancelled',
         'held>inspecting', 'held>failed', 'held>cancelled',
@@ -112,9 +115,9 @@ CREATE TABLE runs (
 );
 -- At most one run acts for a task at a time.
 CREATE UNIQUE INDEX runs_one_alive ON runs (task_id)
-    WHERE state NOT IN ('succeeded', 'unchanged', 'failed', 'cancelled', 'lost');
+    WHERE state NOT IN ('succeeded', 'unchanged', 'failed', 'cancelled', 'lost', 'answered');
 CREATE INDEX runs_alive ON runs (state, changed_at)
-    WHERE state NOT IN ('succeeded', 'unchanged', 'failed', 'cancelled', 'lost');
+    WHERE state NOT IN ('succeeded', 'unchanged', 'failed', 'cancelled', 'lost', 'answered');
 
 CREATE TABLE events (
     run_id TEXT   NOT NULL REFERENCES runs (id),
