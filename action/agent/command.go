@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 
@@ -33,10 +34,14 @@ func (Command) Start(ctx context.Context, w Work) (Turn, error) {
 	t := &commandTurn{program: w.Engine.Command[0], events: make(chan Event, 64), tail: joblog.NewClipped(tailBytes)}
 	lines := joblog.NewLines(t.line)
 	raw := &locked{w: w.Raw}
+	env := w.Env
+	if w.Resume != "" {
+		env = append(slices.Clone(env), "ANVIL_RESUME="+w.Resume)
+	}
 	p, err := w.Confine.Start(ctx, confine.Spec{
 		Argv:   w.Engine.Command,
 		Dir:    w.Tree,
-		Env:    w.Env,
+		Env:    env,
 		Stdin:  strings.NewReader(w.Prompt),
 		Stdout: io.MultiWriter(raw, lines),
 		Stderr: io.MultiWriter(raw, &locked{w: t.tail}),
@@ -119,7 +124,7 @@ func (t *commandTurn) line(line string) {
 		return
 	case kindResume:
 		t.answer.Resume = e.Text
-		return
+		e = Event{Kind: KindReference, Text: e.Text}
 	case runapi.KindMessage:
 		t.message = e.Text
 	}

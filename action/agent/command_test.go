@@ -55,6 +55,7 @@ func TestCommandTranslatesItsOutput(t *testing.T) {
 		"engine.message|dance hop|",
 		`engine.message|{"event":3}|`,
 		`engine.message|{"no":"event"}|`,
+		"reference|thread-1|",
 		"engine.message|no newline|",
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {

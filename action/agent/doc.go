@@ -23,7 +23,10 @@
 //   - prints what only a log needs on standard error;
 //   - exits with 0 when it has done what it could, changed or not, and with
 //     anything else when it failed;
-//   - ends within seconds of a SIGTERM. What it left in the tree is kept.
+//   - ends within seconds of a SIGTERM. What it left in the tree is kept;
+//   - keeps what it needs to go on with the same conversation later, and no secret, in
+//     the directory "conversation" of its HOME. A later run of the thread finds the
+//     files there again, and the reference it gave in the variable ANVIL_RESUME.
 //
 // The events, with the keys that each may have:
 //

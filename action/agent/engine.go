@@ -65,9 +65,14 @@ type Access struct {
 	Token string
 }
 
+// KindReference is the kind of an event that only says, in its text, with which
+// reference the conversation can go on. An engine that knows it early says so
+// early: then a run that dies can be gone on with too.
+const KindReference = "reference"
+
 // Event is one thing that an agent did or said.
 type Event struct {
-	Kind string // one of runapi's engine kinds, or runapi.KindError
+	Kind string // one of runapi's engine kinds, runapi.KindError or KindReference
 	Text string
 	Data json.RawMessage
 }

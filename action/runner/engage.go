@@ -66,6 +66,8 @@ func (j *job) witness(e agent.Event) {
 	text := j.fit(e.Text, maxText)
 	data := j.safeJSON(e.Data)
 	switch e.Kind {
+	case agent.KindReference:
+		return // it is for whoever saves the conversation
 	case runapi.KindUsage:
 	case runapi.KindCommand:
 		j.log.Quote("$ " + text)

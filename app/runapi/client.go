@@ -109,6 +109,20 @@ func (h *Holder) Append(ctx context.Context, r EventsRequest) (EventsAnswer, err
 
 // Upload stores the size bytes of r as the named artifact and returns their digest.
 func (h *Holder) Upload(ctx context.Context, name string, r io.ReaderAt, size int64) (ArtifactAnswer, error) {
+	return h.put(ctx, name, "", r, size)
+}
+
+// Save is Upload for a checkpoint or a conversation, with what the server should
+// know about it.
+func (h *Holder) Save(ctx context.Context, name string, about About, r io.ReaderAt, size int64) (ArtifactAnswer, error) {
+	text, err := json.Marshal(about)
+	if err != nil {
+		return ArtifactAnswer{}, fmt.Errorf("encode %s: %w", HeaderAbout, err)
+	}
+	return h.put(ctx, name, string(text), r, size)
+}
+
+func (h *Holder) put(ctx context.Context, name, about string, r io.ReaderAt, size int64) (ArtifactAnswer, error) {
 	sum := sha256.New()
 	if _, err := io.Copy(sum, io.NewSectionReader(r, 0, size)); err != nil {
 		return ArtifactAnswer{}, fmt.Errorf("read artifact %s: %w", name, err)
@@ -117,7 +131,7 @@ func (h *Holder) Upload(ctx context.Context, name string, r io.ReaderAt, size in
 	path := strings.Replace(h.path(PathArtifact), "{name}", url.PathEscape(name), 1)
 	var a ArtifactAnswer
 	err := h.client.do(ctx, call{
-		method: http.MethodPut, path: path, token: h.lease, digest: digest, kind: "application/octet-stream",
+		method: http.MethodPut, path: path, token: h.lease, digest: digest, about: about, kind: "application/octet-stream",
 		body: func() io.Reader { return io.NewSectionReader(r, 0, size) }, size: size,
 	}, &a)
 	if err == nil && a.Digest != digest {
@@ -139,10 +153,11 @@ func (h *Holder) path(pattern string) string {
 
 // call is one request that can be sent several times.
 type call struct {
-	method, path, kind, digest string
-	token                      func(context.Context) (string, error) // for one attempt
-	body                       func() io.Reader
-	size                       int64
+	method, path, kind string
+	digest, about      string                                // of an artifact
+	token              func(context.Context) (string, error) // for one attempt
+	body               func() io.Reader
+	size               int64
 }
 
 func (c *Client) postJSON(ctx context.Context, path string, token func(context.Context) (string, error), in, out any) error {
@@ -189,6 +204,9 @@ func (c *Client) once(ctx context.Context, l call, out any) (time.Duration, erro
 	req.Header.Set("Accept", "application/json")
 	if l.digest != "" {
 		req.Header.Set(HeaderDigest, l.digest)
+	}
+	if l.about != "" {
+		req.Header.Set(HeaderAbout, l.about)
 	}
 	res, err := c.http.Do(req)
 	if err != nil {

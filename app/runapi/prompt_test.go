@@ -17,10 +17,15 @@ func TestPromptDigest(t *testing.T) {
 	c := Prompt{Instruction: "", IssueTitle: "x"}
 	d := Prompt{Instruction: "x", IssueTitle: ""}
 	seen := map[string]bool{}
-	for _, p := range []Prompt{a, b, c, d} {
+	// So are what the agent asked and what people answered.
+	e, f, g := d, d, d
+	e.Exchanges = []Exchange{{Question: "JWT?", Answer: "no"}}
+	f.Exchanges = []Exchange{{Question: "JWT?", Answer: "no, Passport"}}
+	g.Exchanges = append(e.Exchanges, f.Exchanges...)
+	for _, p := range []Prompt{a, b, c, d, e, f, g} {
 		seen[p.ComputeDigest()] = true
 	}
-	if len(seen) != 4 {
-		t.Errorf("%d digests for four different prompts", len(seen))
+	if len(seen) != 7 {
+		t.Errorf("%d digests for seven different prompts", len(seen))
 	}
 }

@@ -47,7 +47,18 @@ const (
 const (
 	// HeaderDigest carries "sha256:HEX" of an uploaded artifact's bytes.
 	HeaderDigest = "Anvil-Digest"
+	// HeaderAbout carries a JSON [About] with an ArtifactCheckpoint or
+	// ArtifactConversation.
+	HeaderAbout = "Anvil-About"
 )
+
+// About is what the server is told of a checkpoint or a conversation besides its
+// bytes. A run that dies says nothing afterwards, so each upload says it anew.
+type About struct {
+	Head      string `json:"head,omitempty"`      // of a checkpoint: its commit, whose parent is the base commit
+	Reference string `json:"reference,omitempty"` // of a conversation: the engine's own, such as a thread id
+	Version   string `json:"version,omitempty"`   // of the engine, as far as known
+}
 
 // Artifact names that the server knows. Others are refused.
 const (
@@ -169,7 +180,16 @@ type Prompt struct {
 	IssueNumber int    `json:"issue_number"`
 	IssueTitle  string `json:"issue_title"`
 	IssueBody   string `json:"issue_body"`
-	Digest      string `json:"digest"` // sha256 hex, see Digest method
+	// Exchanges are what the agent asked while it carried the instruction out, and
+	// what people answered, in order. The last answer is what it goes on with.
+	Exchanges []Exchange `json:"exchanges,omitempty"`
+	Digest    string     `json:"digest"` // sha256 hex, see ComputeDigest
+}
+
+// Exchange is a question of the agent's and a person's answer.
+type Exchange struct {
+	Question string `json:"question"`
+	Answer   string `json:"answer"`
 }
 
 // Limits bound a run. Zero means the runner's default.
@@ -180,7 +200,8 @@ type Limits struct {
 	BundleBytes   int64 `json:"bundle_bytes"`
 	// CheckpointSeconds is how often unfinished work is saved; 0: only at the end.
 	CheckpointSeconds int `json:"checkpoint_seconds,omitempty"`
-	// ConversationBytes bounds the archive of the engine's conversation.
+	// ConversationBytes bounds the files of the engine's conversation together, and
+	// the archive of them.
 	ConversationBytes int64 `json:"conversation_bytes,omitempty"`
 }
 
