@@ -16,8 +16,9 @@
 //  3. Prepare ([workspace]). The exact base commit is fetched with a read token that
 //     only that one git process sees, and becomes a tree and a repository that
 //     belong to the agent.
-//  4. Work ([agent], [confine]). The agent runs, untrusted, with a scrubbed environment
-//     and a home of its own. What it prints is cleaned, redacted ([redact]) and
+//  4. Work ([agent], [confine], [egress]). The agent runs, untrusted, with a scrubbed
+//     environment and a home of its own; its way out is a proxy that knows whom it
+//     may speak to. What it prints is cleaned, redacted ([redact]) and
 //     printed where it can't command the runner ([joblog]). When it has ended, so
 //     has everything that it started.
 //  5. Collect ([workspace]). The tree, and nothing else that the agent left, becomes
@@ -52,6 +53,7 @@ package action
 import (
 	_ "github.com/seed-bc0cc349/anvil/action/agent"
 	_ "github.com/seed-bc0cc349/anvil/action/confine"
+	_ "github.com/seed-bc0cc349/anvil/action/egress"
 	_ "github.com/seed-bc0cc349/anvil/action/joblog"
 	_ "github.com/seed-bc0cc349/anvil/action/redact"
 	_ "github.com/seed-bc0cc349/anvil/action/runner"

@@ -67,6 +67,7 @@ var law = map[string]struct {
 	"action/runner":    {allow: inJob},
 	"action/agent":     {allow: inJob},
 	"action/confine":   {allow: inJob},
+	"action/egress":    {allow: inJob},
 	"action/joblog":    {allow: inJob},
 	"action/redact":    {allow: inJob},
 	"action/verify":    {allow: inJob},
@@ -75,7 +76,7 @@ var law = map[string]struct {
 
 var (
 	hopMay = []string{"app/anvil", "app/runapi", "app/policy", "app/queue", "app/blob", "app/git", "app/github", "app/sanitize"}
-	inJob  = []string{"app/runapi", "action/agent", "action/confine", "action/joblog", "action/redact", "action/runner", "action/verify", "action/workspace"}
+	inJob  = []string{"app/runapi", "action/agent", "action/confine", "action/egress", "action/joblog", "action/redact", "action/runner", "action/verify", "action/workspace"}
 )
 
 func TestImportLaw(t *testing.T) {
