@@ -55,8 +55,9 @@
 // machine, [github.com/seed-bc0cc349/anvil/app/runapi] the contract with the
 // runner. Services that hops use: store and queue (one SQLite database), blob
 // (artifacts by digest), github (the few calls we make; beside it githubtest, a
-// GitHub that is simulated), git (the git program, hardened), policy (who may
-// have what), sanitize (text from outside made safe).
+// GitHub that is simulated, as gateway/modeltest is a model that follows a script),
+// git (the git program, hardened), policy (who may have what), sanitize (text from
+// outside made safe).
 //
 // # The import law
 //

@@ -20,7 +20,7 @@ var law = map[string]struct {
 	"cmd/anvil":              {allow: []string{"app", "app/demo", "config"}},
 	"cmd/anvil-runner":       {allow: []string{"action/confine", "action/runner"}},
 	"cmd/anvil-sample-agent": {allow: []string{"cmd/anvil-sample-agent/repair"}},
-	"cmd/anvil-sim":          {allow: []string{"app/github/githubtest", "app/github/githubtest/openapi"}},
+	"cmd/anvil-sim":          {allow: []string{"app/gateway/modeltest", "app/github/githubtest", "app/github/githubtest/openapi"}},
 
 	"config":        {allow: []string{"config/strict"}},
 	"config/strict": {},
@@ -42,6 +42,7 @@ var law = map[string]struct {
 	"app/policy":   {allow: []string{"app/anvil", "config/strict"}},
 	"app/sanitize": {allow: []string{"app/anvil"}},
 
+	"app/gateway/modeltest":                 {},
 	"app/github/githubtest":                 {},
 	"app/github/githubtest/openapi":         {},
 	"app/github/githubtest/openapi/extract": {},

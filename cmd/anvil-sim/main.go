@@ -3,6 +3,9 @@
 //
 //	anvil-sim --listen 127.0.0.1:9090 --dir DIR --runner "anvil-runner run"
 //
+// With --model it also serves a scripted model (package modeltest), for real agents
+// without a key; --model-script says what it follows instead of its own scripts.
+//
 // When it answers, it prints one line of JSON with its addresses. It runs until
 // SIGINT or SIGTERM, then stops its jobs and deliveries and ends. Everything it
 // knows is made through its control API at /_sim/; see docs/simulator.md.
@@ -22,6 +25,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/seed-bc0cc349/anvil/app/gateway/modeltest"
 	"github.com/seed-bc0cc349/anvil/app/github/githubtest"
 	"github.com/seed-bc0cc349/anvil/app/github/githubtest/openapi"
 )
@@ -46,6 +50,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	scale := flags.Float64("cancel-scale", 1, "`factor` for the pauses of 7.5 s and 2.5 s between a cancellation's signals")
 	validate := flags.Bool("validate", false, "check all requests and answers against GitHub's OpenAPI description; see /_sim/violations")
 	verbose := flags.Bool("verbose", false, "log every request")
+	model := flags.String("model", "", "`address` to serve a scripted model on, such as 127.0.0.1:9091 (default: none)")
+	script := flags.String("model-script", "", "`file` of scripts for the model (default: its own)")
 	var env list
 	flags.Var(&env, "runner-env", "`KEY=VALUE` for the job's environment, or KEY to pass it on; may be repeated")
 	if err := flags.Parse(args); err != nil {
@@ -54,12 +60,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if flags.NArg() > 0 {
 		return fmt.Errorf("%q is one word too many; a command with arguments goes in quotes: --runner \"anvil-runner run\"", flags.Arg(0))
 	}
+	if *script != "" && *model == "" {
+		return errors.New("--model-script needs --model, the address to serve it on")
+	}
 	level := slog.LevelInfo
 	if *verbose {
 		level = slog.LevelDebug
 	}
+	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
 	o := githubtest.Options{
-		Listen: *listen, Dir: *dir, Log: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})),
+		Listen: *listen, Dir: *dir, Log: log,
 		Runner:      githubtest.Runner{Command: strings.Fields(*runner), Env: env.resolved()},
 		Dispatch:    githubtest.DispatchMode(*dispatch),
 		CancelGrace: githubtest.Grace{Interrupt: time.Duration(*scale * 7.5e9), Terminate: time.Duration(*scale * 2.5e9)},
@@ -75,13 +85,33 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := json.NewEncoder(stdout).Encode(map[string]string{
+	addresses := map[string]string{
 		"url": srv.URL, "api_url": srv.URL + "/api/v3/", "issuer": srv.Issuer(), "control_url": srv.URL + "/_sim/",
-	}); err != nil {
+	}
+	if *model != "" {
+		scripted, err := serveModel(*model, *script, log)
+		if err != nil {
+			return errors.Join(err, srv.Close())
+		}
+		defer scripted.Close()
+		addresses["model_url"] = scripted.URL
+	}
+	if err := json.NewEncoder(stdout).Encode(addresses); err != nil {
 		return err
 	}
 	<-ctx.Done()
 	return srv.Close()
+}
+
+func serveModel(listen, script string, log *slog.Logger) (*modeltest.Server, error) {
+	o := modeltest.Options{Listen: listen, Log: log}
+	if script != "" {
+		var err error
+		if o.Scripts, err = modeltest.Load(script); err != nil {
+			return nil, err
+		}
+	}
+	return modeltest.Start(o)
 }
 
 // list is a flag that may be repeated.
