@@ -144,6 +144,7 @@ func (a *App) connect(ctx context.Context) error {
 		Place: lease.Workplace{
 			Home: actions.Home, Workflow: cfg.Dispatch.Workflow, Ref: cfg.Dispatch.Ref, RunnerEnvironments: cfg.Dispatch.RunnerEnvironments,
 		},
+		Containment: containmentOf(cfg),
 		Terms: lease.Terms{
 			Lease: cfg.Limits.Lease, RenewEvery: cfg.Limits.RenewEvery, Work: cfg.Limits.Work, Verify: cfg.Limits.Verify,
 			BundleBytes: cfg.Limits.BundleBytes, LogBytes: cfg.Limits.LogBytes,
@@ -275,7 +276,7 @@ func (a *App) close() {
 
 // offerOf says what tasks may choose from.
 func offerOf(cfg *config.Config) policy.Offer {
-	offer := policy.Offer{Default: cfg.DefaultEngine, Models: map[string][]string{}}
+	offer := policy.Offer{Default: cfg.DefaultEngine, Models: map[string][]string{}, Hosts: cfg.Containment.RepositoriesMayAllow}
 	for name, e := range cfg.Engines {
 		offer.Models[name] = e.Models
 	}
@@ -288,6 +289,12 @@ func kindsOf(cfg *config.Config) map[string]string {
 		kinds[name] = e.Kind
 	}
 	return kinds
+}
+
+// containmentOf says what untrusted programs run in.
+func containmentOf(cfg *config.Config) runapi.Containment {
+	c := cfg.Containment
+	return runapi.Containment{Network: c.Network, Allow: c.Allow}
 }
 
 // enginesOf says how a runner starts each engine.

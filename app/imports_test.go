@@ -22,8 +22,9 @@ var law = map[string]struct {
 	"cmd/anvil-sample-agent": {allow: []string{"cmd/anvil-sample-agent/repair"}},
 	"cmd/anvil-sim":          {allow: []string{"app/gateway/modeltest", "app/github/githubtest", "app/github/githubtest/openapi"}},
 
-	"config":        {allow: []string{"config/strict"}},
-	"config/strict": {},
+	"config":          {allow: []string{"config/hostlist", "config/strict"}},
+	"config/hostlist": {std: true},
+	"config/strict":   {},
 
 	"app":         {any: true},
 	"app/demo":    {any: true},
@@ -39,7 +40,7 @@ var law = map[string]struct {
 	"app/blob":     {allow: []string{"app/anvil"}},
 	"app/git":      {allow: []string{"app/anvil"}},
 	"app/github":   {allow: []string{"app/anvil"}},
-	"app/policy":   {allow: []string{"app/anvil", "config/strict"}},
+	"app/policy":   {allow: []string{"app/anvil", "config/hostlist", "config/strict"}},
 	"app/sanitize": {allow: []string{"app/anvil"}},
 
 	"app/gateway/modeltest":                 {},

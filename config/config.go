@@ -18,6 +18,8 @@ package config
 
 import (
 	"time"
+
+	"github.com/seed-bc0cc349/anvil/config/hostlist"
 )
 
 // Config is the whole configuration of a server.
@@ -74,6 +76,9 @@ type Config struct {
 
 	// Limits bound each single task and run.
 	Limits Limits `yaml:"limits"`
+
+	// Containment says what the agent and the checks run in, and whom they reach.
+	Containment Containment `yaml:"containment"`
 }
 
 // GitHub is the connection to one GitHub, as one App.
@@ -233,6 +238,28 @@ type Limits struct {
 	DiffBytes int64 `yaml:"diff_bytes"`
 }
 
+// Containment is about untrusted programs on a runner: the agent, and the checks
+// that run its code.
+type Containment struct {
+	// Network is proxy or none. Default: proxy: the runner's egress proxy is the
+	// only way out, to package registries (to read) and to the hosts in Allow. With
+	// none there is no way out at all; model calls and tools, which the runner
+	// passes on itself, work with either.
+	Network string `yaml:"network"`
+
+	// Allow lists hosts that every task may speak to, by HTTPS: example.com is that
+	// host, .example.com also all below it. Default: empty. Whatever is allowed can
+	// be told what the agent knows: your code, and the task.
+	Allow []string `yaml:"allow"`
+
+	// RepositoriesMayAllow lists the hosts that a repository may allow for itself, by
+	// network.allow in .github/anvil.yml on its default branch, in the same form. "*"
+	// stands for every host. Default: ["*"], because who may change the default
+	// branch can send its code anywhere already. An empty list leaves the decision to
+	// Allow alone.
+	RepositoriesMayAllow []string `yaml:"repositories_may_allow"`
+}
+
 // Default returns the documented defaults. What follows from other settings
 // (the API's address, the default engine) is empty in it.
 func Default() *Config {
@@ -259,5 +286,6 @@ func Default() *Config {
 			FileBytes:   5 << 20,
 			DiffBytes:   20 << 20,
 		},
+		Containment: Containment{Network: "proxy", RepositoriesMayAllow: []string{hostlist.Any}},
 	}
 }

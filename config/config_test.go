@@ -223,6 +223,10 @@ func TestRefusedStarts(t *testing.T) {
 		{"workflow with a path", least + "dispatch: {workflow: .github/workflows/anvil.yml}\n", CodeValue, []string{"name alone"}},
 		{"repository without an owner", least + "dispatch: {repository: central}\n", CodeValue, []string{"OWNER/NAME"}},
 		{"unknown kind of runner", least + "dispatch: {runner_environments: [mine]}\n", CodeValue, []string{"self-hosted"}},
+		{"a network of another kind", least + "containment: {network: host}\n", CodeValue, []string{"containment.network", "proxy, none"}},
+		{"every host", least + "containment: {allow: ['*']}\n", CodeValue, []string{"containment.allow", "wildcard", ".example.com"}},
+		{"an address to allow", least + "containment: {repositories_may_allow: [10.0.0.1]}\n", CodeValue, []string{"containment.repositories_may_allow", "10.0.0.1"}},
+		{"hosts without a network", least + "containment: {network: none, allow: [a.example]}\n", CodeConflict, []string{"containment.allow"}},
 		{"log format", least + "log_format: xml\n", CodeValue, []string{"text, json"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/seed-bc0cc349/anvil/config/hostlist"
 )
 
 // Validate returns what in c cannot work, or nil. It looks at no file.
@@ -21,7 +23,26 @@ func (c *Config) check() Problems {
 	c.checkDispatch(&ps)
 	c.checkEngines(&ps)
 	c.checkLimits(&ps)
+	c.checkContainment(&ps)
 	return ps
+}
+
+func (c *Config) checkContainment(ps *Problems) {
+	oneOf(ps, "containment.network", c.Containment.Network, "proxy", "none")
+	const next = "Write a host such as example.com, or .example.com for it and all below it"
+	for _, host := range c.Containment.Allow {
+		if what := hostlist.Check(host); what != "" {
+			ps.add(CodeValue, "containment.allow", next, "%q %s", host, what)
+		}
+	}
+	for _, host := range c.Containment.RepositoriesMayAllow {
+		if what := hostlist.Check(host); what != "" && host != hostlist.Any {
+			ps.add(CodeValue, "containment.repositories_may_allow", next+`, or "*" for every host`, "%q %s", host, what)
+		}
+	}
+	if c.Containment.Network == "none" && len(c.Containment.Allow) > 0 {
+		ps.add(CodeConflict, "containment.allow", "Remove it, or set containment.network to proxy", "there are hosts to allow and no network")
+	}
 }
 
 func (c *Config) checkServer(ps *Problems) {

@@ -232,6 +232,7 @@ type Rules struct {
 	Model          string   `json:"model,omitempty"`
 	Verify         []string `json:"verify,omitempty"`
 	AllowProtected []string `json:"allow_protected,omitempty"` // globs of protected paths that may be published
+	AllowHosts     []string `json:"allow_hosts,omitempty"`     // that the run may speak to, besides the operator's own list
 	Ready          bool     `json:"ready,omitempty"`           // open pull requests ready for review, not as drafts
 }
 
@@ -305,6 +306,17 @@ type Report struct {
 	Head         string       `json:"head,omitempty"` // the proposed commit
 	Problem      *Problem     `json:"problem,omitempty"`
 	Bundle       string       `json:"bundle,omitempty"` // blob digest
+	// Refused is what the run was not allowed to reach, the first of it.
+	Refused []RefusedHost `json:"refused,omitempty"`
+}
+
+// RefusedHost is a host that a run asked for and did not get. All of it is text from
+// the runner, and Host from an untrusted program.
+type RefusedHost struct {
+	Host  string `json:"host"`
+	Port  string `json:"port,omitempty"`
+	Why   string `json:"why"`
+	Allow string `json:"allow,omitempty"` // the entry of network.allow that would have let it through; empty: none would
 }
 
 // Question is what an agent wants to know from a person before it goes on.

@@ -187,11 +187,20 @@ func (s *Server) assignment(story anvil.Story, run anvil.Run, token, readToken s
 			IssueTitle: prompt.IssueTitle, IssueBody: prompt.IssueBody, Digest: prompt.Digest,
 		},
 		Verify: verify, VerifySource: source,
+		Containment: s.containment(run),
 		Limits: runapi.Limits{
 			WorkSeconds: int(s.Terms.Work / time.Second), VerifySeconds: int(s.Terms.Verify / time.Second),
 			LogBytes: s.Terms.LogBytes, BundleBytes: s.Terms.BundleBytes,
 		},
 	}
+}
+
+// containment is the operator's, with the hosts that the repository allows itself.
+// That it may was settled at dispatch.
+func (s *Server) containment(run anvil.Run) runapi.Containment {
+	c := s.Containment
+	c.Allow = slices.Concat(c.Allow, run.Rules.AllowHosts)
+	return c
 }
 
 func runOf(story anvil.Story, id string) (anvil.Run, error) {

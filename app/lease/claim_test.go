@@ -19,6 +19,7 @@ func TestAClaimIsAnsweredWithAllThatARunNeeds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	run := w.dispatched("d")
+	w.amend(run, func(r *anvil.Run) { r.Rules.AllowHosts = []string{".repository.example"} })
 	got, err := w.claim(run)
 	if err != nil {
 		t.Fatal(err)
@@ -33,6 +34,7 @@ func TestAClaimIsAnsweredWithAllThatARunNeeds(t *testing.T) {
 		Prompt:       runapi.Prompt{Instruction: "fix it", IssueNumber: 12, IssueTitle: "It is broken", IssueBody: "very", Digest: "d1"},
 		Verify:       []string{"make test"},
 		VerifySource: "command",
+		Containment:  runapi.Containment{Network: "proxy", Allow: []string{"operator.example", ".repository.example"}},
 		Limits:       runapi.Limits{WorkSeconds: 3600, VerifySeconds: 60, LogBytes: logBytes, BundleBytes: bundleCap},
 	}
 	if !reflect.DeepEqual(got, want) {

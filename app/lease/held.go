@@ -255,6 +255,9 @@ func reportOf(run anvil.Run, req runapi.FinishRequest) *anvil.Report {
 		},
 	}
 	report.Engine.Version = cut(req.Engine.Version, 100)
+	for _, r := range req.Refused[:min(len(req.Refused), 50)] {
+		report.Refused = append(report.Refused, anvil.RefusedHost{Host: cut(r.Host, 130), Port: cut(r.Port, 5), Why: cut(r.Why, 200), Allow: cut(r.Allow, 255)})
+	}
 	switch report.Verification.Status {
 	case anvil.Passed, anvil.NotPassed:
 	default:

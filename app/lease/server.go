@@ -71,8 +71,10 @@ type Server struct {
 	Engines  map[string]runapi.Engine // as configured, by name
 	Place    Workplace
 	Terms    Terms
-	Now      func() time.Time
-	Log      *slog.Logger
+	// Containment is what every run's untrusted programs run in.
+	Containment runapi.Containment
+	Now         func() time.Time
+	Log         *slog.Logger
 }
 
 // Register adds the paths of runapi to mux.

@@ -119,6 +119,7 @@ func ending(s anvil.Story) string {
 		if run.State != anvil.Unchanged {
 			b.WriteString(verification(run.Report.Verification))
 		}
+		b.WriteString(refused(run.Report.Refused))
 	}
 	if run.Verdict != nil && s.Task.Outcome != nil && s.Task.Outcome.State == anvil.Succeeded {
 		b.WriteString(files(*run.Verdict))

@@ -101,6 +101,13 @@ func TestGolden(t *testing.T) {
 			v := &s.Runs[0].Report.Verification
 			v.Status, v.Checks[0].Status, v.Checks[0].OutputTail = anvil.NotPassed, anvil.NotPassed, "1 failing\n  login redirects"
 		}),
+		"refused": story(anvil.Succeeded, merged, func(s *anvil.Story) {
+			s.Runs[0].Report.Refused = []anvil.RefusedHost{
+				{Host: "docs.example.com", Port: "443", Why: "the host is not on the list", Allow: "docs.example.com"},
+				{Host: "169.254.169.254", Port: "80", Why: "an address is not allowed, only names are"},
+				{Host: "`|<b>\n@team", Port: "443", Why: "the name has a part that no host name has", Allow: "x\n```\n@team"},
+			}
+		}),
 		"unchanged": story(anvil.Unchanged),
 		"failed":    story(anvil.Failed, problem(anvil.Problemf("BASE_MISSING", "Name a branch that is there: /anvil base=BRANCH …", "there is no branch dev in this repository"))),
 		"lost":      story(anvil.Lost, problem(anvil.Problemf("ATTEMPT_LOST", "Comment /anvil retry.", "the runner went silent"))),

@@ -41,6 +41,7 @@ func told(s anvil.Story, level string) string {
 	b.WriteString(level + " Verification\n\n")
 	if run.Report != nil {
 		b.WriteString(verification(run.Report.Verification))
+		b.WriteString(refused(run.Report.Refused))
 	}
 	b.WriteString("---\n<sub>Made by " + sanitize.Line(engineName(run), 80) + " with Anvil; somebody who did not ask for it should review it.")
 	if run.Placement.URL != "" {
@@ -104,6 +105,7 @@ func CheckRun(s anvil.Story) github.CheckRun {
 		} else {
 			b.WriteString(verification(v))
 		}
+		b.WriteString(refused(run.Report.Refused))
 	}
 	if run.Verdict != nil {
 		b.WriteString(files(*run.Verdict))

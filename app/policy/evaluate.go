@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
+	"github.com/seed-bc0cc349/anvil/config/hostlist"
 	"github.com/seed-bc0cc349/anvil/config/strict"
 )
 
@@ -18,6 +19,8 @@ const CodeUnknown anvil.Code = "CMD_UNKNOWN"
 type Offer struct {
 	Default string              // the engine of those who name none
 	Models  map[string][]string // by engine; the first is its default; empty: no choice
+	// Hosts bounds the hosts that rules may allow; see package hostlist.
+	Hosts []string
 }
 
 // Engines returns the names of the offered engines, sorted.
@@ -99,6 +102,12 @@ func Evaluate(opts anvil.Options, rules anvil.Rules, offer Offer, defaultBranch 
 		plan.Verify, plan.VerifySource, plan.VerifyReason = rules.Verify, Path, byRules
 	default:
 		plan.VerifyReason = "neither the command nor " + Path + " names commands, so they are detected"
+	}
+	for i, host := range rules.AllowHosts {
+		if !hostlist.Covers(offer.Hosts, host) {
+			return Plan{}, inRules(rules, fmt.Sprintf("network.allow[%d]", i), anvil.Problemf(CodeInvalid,
+				"Remove it, or ask the operator to add it to containment.repositories_may_allow", "this server does not let repositories allow %s", strict.Quote(host)))
+		}
 	}
 	var problem *anvil.Problem
 	if plan.Engine, problem = engine(opts, rules, offer); problem != nil {

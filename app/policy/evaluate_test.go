@@ -11,6 +11,7 @@ import (
 var offer = Offer{
 	Default: "codex",
 	Models:  map[string][]string{"codex": {"small", "large"}, "claude": {"opus", "haiku"}, "sample": nil},
+	Hosts:   []string{".docs.example"},
 }
 
 func TestTheCommandComesBeforeTheRulesAndTheyBeforeTheServer(t *testing.T) {
@@ -81,6 +82,7 @@ func TestWhatTheServerDoesNotOfferIsRefusedByThoseWhoCanCorrectIt(t *testing.T) 
 		{"model for an engine without any", anvil.Options{Engine: "sample", Model: "opus"}, anvil.Rules{}, CodeUnknown, "no choice"},
 		{"engine in the rules", anvil.Options{}, anvil.Rules{Engine: "gpt", Commit: "abc"}, CodeInvalid, ".github/anvil.yml at abc: engine: there is no engine"},
 		{"model in the rules", anvil.Options{}, anvil.Rules{Model: "opus"}, CodeInvalid, ".github/anvil.yml: model:"},
+		{"a host that the operator keeps to himself", anvil.Options{}, anvil.Rules{AllowHosts: []string{"a.docs.example", "evil.example"}}, CodeInvalid, ".github/anvil.yml: network.allow[1]"},
 		{"model in the rules, engine repeated in the command", anvil.Options{Engine: "codex"}, anvil.Rules{Model: "opus"}, CodeInvalid, "model:"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
+	"github.com/seed-bc0cc349/anvil/config/hostlist"
 	"github.com/seed-bc0cc349/anvil/config/strict"
 )
 
@@ -26,6 +27,7 @@ const (
 	maxCommands = 20
 	maxCommand  = 1000
 	maxGlobs    = 50
+	maxHosts    = 50
 )
 
 // file is .github/anvil.yml. config/policy.example.yml is its manual.
@@ -37,6 +39,9 @@ type file struct {
 	PullRequest struct {
 		Ready bool `yaml:"ready"`
 	} `yaml:"pull_request"`
+	Network struct {
+		Allow strict.Lines `yaml:"allow"`
+	} `yaml:"network"`
 	Protected struct {
 		Allow strict.Lines `yaml:"allow"`
 	} `yaml:"protected"`
@@ -68,6 +73,14 @@ func Parse(text []byte, commit string, validRef func(string) error) (anvil.Rules
 			return bad(fmt.Sprintf("protected.allow[%d]", i), fmt.Sprintf("%s: %v", strict.Quote(glob), err), "Write paths such as .github/ISSUE_TEMPLATE/**")
 		}
 	}
+	if len(f.Network.Allow) > maxHosts {
+		return bad("network.allow", fmt.Sprintf("%d hosts", len(f.Network.Allow)), fmt.Sprintf("Use at most %d", maxHosts))
+	}
+	for i, host := range f.Network.Allow {
+		if what := hostlist.Check(host); what != "" {
+			return bad(fmt.Sprintf("network.allow[%d]", i), strict.Quote(host)+" "+what, "Write a host such as example.com, or .example.com for it and all below it")
+		}
+	}
 	return anvil.Rules{
 		Commit:         commit,
 		Base:           f.Base,
@@ -75,6 +88,7 @@ func Parse(text []byte, commit string, validRef func(string) error) (anvil.Rules
 		Model:          f.Model,
 		Verify:         f.Verify,
 		AllowProtected: f.Protected.Allow,
+		AllowHosts:     f.Network.Allow,
 		Ready:          f.PullRequest.Ready,
 	}, nil
 }
@@ -114,6 +128,9 @@ func BrokenRule(base string, validRef func(string) error) string {
 	}
 	return ""
 }
+
+// CheckHost says what is wrong with a host to allow, or "".
+func CheckHost(entry string) string { return hostlist.Check(entry) }
 
 func at(commit string) string {
 	if len(commit) > 7 {

@@ -30,6 +30,7 @@ func TestTheExampleIsReadAsItSays(t *testing.T) {
 	want := anvil.Rules{
 		Commit: "0123456789abcdef", Base: "main", Engine: "sample", Model: "small",
 		Verify: []string{"go vet ./...", "go test ./..."}, AllowProtected: []string{".github/ISSUE_TEMPLATE/**"},
+		AllowHosts: []string{"docs.example.com"},
 	}
 	if !reflect.DeepEqual(rules, want) {
 		t.Errorf("got %+v, want %+v", rules, want)
@@ -68,6 +69,7 @@ func TestRules(t *testing.T) {
 		{"a number as a branch", "base: 1.10\n", anvil.Rules{Base: "1.10"}},
 		{"ready", "pull_request: {ready: true}\n", anvil.Rules{Ready: true}},
 		{"one pattern", "protected: {allow: .github/dependabot.yml}\n", anvil.Rules{AllowProtected: []string{".github/dependabot.yml"}}},
+		{"hosts", "network: {allow: [a.example, .b.example]}\n", anvil.Rules{AllowHosts: []string{"a.example", ".b.example"}}},
 		{"windows line ends", "engine: a\r\nmodel: b\r\n", anvil.Rules{Engine: "a", Model: "b"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -116,6 +118,10 @@ func TestRulesThatAreRefused(t *testing.T) {
 		{"bad branch", "base: -x\n", CodeInvalid, []string{"base", "dash"}},
 		{"a tag for a branch", "base: refs/tags/v1\n", CodeInvalid, []string{"base", "no branch"}},
 		{"pattern for everything", "protected: {allow: ['**']}\n", CodeInvalid, []string{"protected.allow[0]", "everything"}},
+		{"any host", "network: {allow: ['*']}\n", CodeInvalid, []string{"network.allow[0]", "wildcard", ".example.com"}},
+		{"a wildcard", "network: {allow: [a.example, '*.example.com']}\n", CodeInvalid, []string{"network.allow[1]", "wildcard"}},
+		{"an address", "network: {allow: [169.254.169.254]}\n", CodeInvalid, []string{"network.allow[0]", "not the name"}},
+		{"51 hosts", "network: {allow: [" + strings.Repeat("a.example,", 51) + "]}\n", CodeInvalid, []string{"51 hosts", "at most 50"}},
 		{"pattern with dots", "protected: {allow: [a, ../x]}\n", CodeInvalid, []string{"protected.allow[1]", ".."}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

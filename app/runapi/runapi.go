@@ -248,7 +248,7 @@ const (
 	KindUsage      = "engine.usage"
 
 	KindContained = "contained"      // what the agent runs in; Data says kind, version and limits
-	KindRefused   = "egress.refused" // a request that the proxy refused; Data {"host":…,"port":…,"why":…,"allow":…}
+	KindRefused   = "egress.refused" // a request that the proxy refused; Data is a Refusal
 
 	KindCheck = "verify.check" // Data is a Check
 )
@@ -289,6 +289,19 @@ type FinishRequest struct {
 	Engine       EngineInfo   `json:"engine"`
 	Verification Verification `json:"verification"`
 	Problem      *Error       `json:"problem,omitempty"` // with Failed or Cancelled
+	// Refused is what the egress proxy refused, each once, the first of it.
+	Refused []Refusal `json:"refused,omitempty"`
+}
+
+// Refusal is a request to a host that the egress proxy refused. It is the Data of a
+// KindRefused event.
+type Refusal struct {
+	Host string `json:"host"` // as an untrusted program asked for it
+	Port string `json:"port,omitempty"`
+	Why  string `json:"why"`
+	// Allow is the entry of network.allow in the repository's .github/anvil.yml that
+	// would let it through; empty if none would.
+	Allow string `json:"allow,omitempty"`
 }
 
 // EngineInfo names the engine that worked. Resume is the engine's own reference
