@@ -2,16 +2,11 @@ package agent
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"os/exec"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/seed-bc0cc349/anvil/action/confine"
-	"github.com/seed-bc0cc349/anvil/action/joblog"
 	"github.com/seed-bc0cc349/anvil/app/runapi"
 )
 
@@ -23,125 +18,82 @@ type Command struct{}
 // home.
 func (Command) Conversation() []string { return []string{"conversation/**"} }
 
+// Needs names the program and the files among its arguments.
+func (Command) Needs(e runapi.Engine, env []string) ([]string, error) {
+	p, err := findCommand(e, env)
+	return p.needs, err
+}
+
 // Start starts the program that the assignment names.
 func (Command) Start(ctx context.Context, w Work) (Turn, error) {
-	if len(w.Engine.Command) == 0 {
-		return nil, &runapi.Error{
-			Code: CodeMissing, What: fmt.Sprintf("The engine %q has no command.", w.Engine.Name),
-			Next: "Set the engine's command in the server's configuration.",
-		}
+	p, err := findCommand(w.Engine, w.Env)
+	if err != nil {
+		return nil, err
 	}
-	t := &commandTurn{program: w.Engine.Command[0], events: make(chan Event, 64), tail: joblog.NewClipped(tailBytes)}
-	lines := joblog.NewLines(t.line)
-	raw := &locked{w: w.Raw}
 	env := w.Env
 	if w.Resume != "" {
 		env = append(slices.Clone(env), "ANVIL_RESUME="+w.Resume)
 	}
-	p, err := w.Confine.Start(ctx, confine.Spec{
-		Argv:   w.Engine.Command,
-		Dir:    w.Tree,
-		Env:    env,
-		Stdin:  strings.NewReader(w.Prompt),
-		Stdout: io.MultiWriter(raw, lines),
-		Stderr: io.MultiWriter(raw, &locked{w: t.tail}),
-		Grace:  w.Grace,
-	})
-	if errors.Is(err, exec.ErrNotFound) {
-		return nil, &runapi.Error{
-			Code: CodeMissing, What: fmt.Sprintf("The engine's program %q is not on this runner.", t.program),
-			Next: "Install it on the runner, or name another engine.",
-		}
-	}
-	if err != nil {
-		return nil, &runapi.Error{Code: CodeFailed, What: fmt.Sprintf("The engine did not start: %v.", err)}
-	}
-	t.process = p
-	t.ended = make(chan struct{})
-	go t.wait(lines)
-	return t, nil
+	return begin(ctx, w, confine.Spec{Argv: p.inside(w), Env: env, Stdin: strings.NewReader(w.Prompt)}, &commandReader{program: w.Engine.Command[0]})
 }
 
-// tailBytes is how much of an agent's standard error a failure quotes.
-const tailBytes = 2 << 10
+// findCommand finds the program that the assignment names, in the environment
+// that it will have.
+func findCommand(e runapi.Engine, env []string) (program, error) {
+	if len(e.Command) == 0 {
+		return program{}, &runapi.Error{
+			Code: CodeMissing, What: fmt.Sprintf("The engine %q has no command.", e.Name),
+			Next: "Set the engine's command in the server's configuration.",
+		}
+	}
+	return find(e, e.Command, env)
+}
 
-type commandTurn struct {
+// commandReader reads the command protocol.
+type commandReader struct {
 	program string
-	process confine.Process
-	events  chan Event
-	tail    *joblog.Clipped
-
-	// Written by line, then by wait; read by others once ended is closed.
 	answer  Answer
 	message string
-	exit    confine.Exit
-	err     error
-	ended   chan struct{}
 }
 
-func (t *commandTurn) Events() <-chan Event { return t.events }
-
-func (t *commandTurn) Stop() { t.process.Stop() }
-
-func (t *commandTurn) wait(lines *joblog.Lines) {
-	t.exit, t.err = t.process.Wait()
-	_ = lines.Close() // the output has ended: nothing else calls line now
-	close(t.events)
-	close(t.ended)
-}
-
-func (t *commandTurn) Wait() (Answer, error) {
-	<-t.ended
-	answer := t.answer
-	if answer.Text == "" {
-		answer.Text = t.message
-	}
-	switch {
-	case t.err != nil:
-		return answer, &runapi.Error{Code: CodeFailed, What: fmt.Sprintf("The engine could not be run: %v.", t.err)}
-	case t.exit.Code != 0:
-		e := &runapi.Error{
-			Code: CodeFailed, What: fmt.Sprintf("The engine's program %s ended with exit code %d.", t.program, t.exit.Code),
-			Next: "Look at the run's log, then say /anvil retry.",
-		}
-		if tail := strings.TrimSpace(joblog.Clean(string(t.tail.Bytes()))); tail != "" {
-			e.What += " It last said: " + tail
-		}
-		return answer, e
-	}
-	return answer, nil
-}
-
-// line takes one line of standard output.
-func (t *commandTurn) line(line string) {
+func (r *commandReader) line(line string) []Event {
 	e, ok := parseLine(line)
 	if !ok {
-		return
+		return nil
 	}
 	switch e.Kind {
 	case kindAnswer:
-		t.answer.Text = e.Text
-		return
+		r.answer.Text = e.Text
+		return nil
 	case kindResume:
-		t.answer.Resume = e.Text
+		r.answer.Resume = e.Text
 		e = Event{Kind: KindReference, Text: e.Text}
 	case runapi.KindMessage:
-		t.message = e.Text
+		r.message = e.Text
 	}
-	t.events <- e
+	return []Event{e}
 }
 
-// locked makes one writer of several goroutines' writes.
-type locked struct {
-	mu sync.Mutex
-	w  io.Writer
+func (r *commandReader) end(exit confine.Exit, said string) (Answer, error) {
+	answer := r.answer
+	if answer.Text == "" {
+		answer.Text = r.message
+	}
+	if exit.Code == 0 {
+		return answer, nil
+	}
+	return answer, badExit(r.program, exit, said)
 }
 
-func (l *locked) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.w == nil {
-		return len(p), nil
+// badExit is the problem of a program that ended badly and did not say why in its
+// own protocol.
+func badExit(program string, exit confine.Exit, said string) error {
+	e := &runapi.Error{
+		Code: CodeFailed, What: fmt.Sprintf("The engine's program %s ended with exit code %d.", program, exit.Code),
+		Next: "Look at the run's log, then say /anvil retry.",
 	}
-	return l.w.Write(p)
+	if said != "" {
+		e.What += " It last said: " + said
+	}
+	return e
 }

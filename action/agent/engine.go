@@ -18,6 +18,10 @@ type Engine interface {
 	// slash-separated patterns in which ** is any number of directories. None of them
 	// may ever match a file with credentials.
 	Conversation() []string
+	// Needs finds the engine's program on the runner, as one with environment env
+	// would, and returns the absolute files and directories that must be visible,
+	// and may be read-only, where it runs. The error is a [*runapi.Error].
+	Needs(e runapi.Engine, env []string) ([]string, error)
 }
 
 // Turn is an agent at work on one prompt.
@@ -40,7 +44,7 @@ type Work struct {
 	Prompt string   // in its envelope
 	Tree   string   // to change; the agent's working directory
 	Home   string   // the agent's own, outside the tree; what it keeps there can be resumed from
-	Env    []string // all of its environment
+	Env    []string // all of its environment, as it is where the agent runs
 	// Model is where the engine sends model calls; the zero value: it has a way of
 	// its own, or needs none. URL has no path: engines add /v1/responses and the like.
 	Model Access
@@ -88,13 +92,16 @@ type Answer struct {
 func Engines() map[string]Engine {
 	return map[string]Engine{
 		"command": Command{},
+		"codex":   Codex{},
+		"claude":  Claude{},
 	}
 }
 
 // Codes of the problems that engines have.
 const (
 	CodeUnknown = "ENGINE_UNKNOWN" // no engine of that kind in this runner
-	CodeMissing = "ENGINE_MISSING" // its program is not on the runner
+	CodeMissing = "ENGINE_MISSING" // its program is not on the runner, or can't run there
+	CodeVersion = "ENGINE_VERSION" // its program is another version than is asked for
 	CodeFailed  = "ENGINE_FAILED"  // it ended badly
 	CodeTimeout = "ENGINE_TIMEOUT" // it took longer than the limit
 )

@@ -2,18 +2,21 @@ package joblog
 
 import "bytes"
 
-// longestLine is where a line without an end is cut.
+// longestLine is where a line without an end is cut, unless it is said otherwise.
 const longestLine = 64 << 10
 
 // Lines calls a function with each line that is written to it, without its end.
 // Close calls it with what is left. It is not safe for concurrent use.
 type Lines struct {
+	// Longest is the number of bytes at which a line without an end is cut.
+	Longest int
+
 	each func(line string)
 	held []byte
 }
 
 // NewLines returns a writer that calls each.
-func NewLines(each func(line string)) *Lines { return &Lines{each: each} }
+func NewLines(each func(line string)) *Lines { return &Lines{Longest: longestLine, each: each} }
 
 func (l *Lines) Write(p []byte) (int, error) {
 	n := len(p)
@@ -26,9 +29,9 @@ func (l *Lines) Write(p []byte) (int, error) {
 		l.held, p = l.held[:0], p[i+1:]
 	}
 	l.held = append(l.held, p...)
-	for len(l.held) > longestLine {
-		l.each(string(l.held[:longestLine]))
-		l.held = append(l.held[:0], l.held[longestLine:]...)
+	for len(l.held) > l.Longest {
+		l.each(string(l.held[:l.Longest]))
+		l.held = append(l.held[:0], l.held[l.Longest:]...)
 	}
 	return n, nil
 }

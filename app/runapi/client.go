@@ -35,6 +35,7 @@ const (
 type Client struct {
 	server string
 	http   *http.Client
+	relays *http.Client // for requests of agents, whose answers may take long
 	wait   func(context.Context, time.Duration) error
 }
 
@@ -55,13 +56,14 @@ func NewClient(server string) (*Client, error) {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.ResponseHeaderTimeout = time.Minute
+	relaying := http.DefaultTransport.(*http.Transport).Clone()
+	relaying.DisableCompression = true // bytes pass as they are
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &Client{
 		server: Audience(server),
-		http: &http.Client{
-			Transport:     transport,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-		wait: pause,
+		http:   &http.Client{Transport: transport, CheckRedirect: stay},
+		relays: &http.Client{Transport: relaying, CheckRedirect: stay},
+		wait:   pause,
 	}, nil
 }
 
