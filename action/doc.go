@@ -18,7 +18,8 @@
 //     belong to the agent.
 //  4. Work ([agent], [confine], [egress]). The agent runs, untrusted, with a scrubbed
 //     environment and a home of its own; its way out is a proxy that knows whom it
-//     may speak to. What it prints is cleaned, redacted ([redact]) and
+//     may speak to, and its way to models and tools is the runner's local endpoint
+//     ([endpoint]), which alone knows the lease token. What it prints is cleaned, redacted ([redact]) and
 //     printed where it can't command the runner ([joblog]). When it has ended, so
 //     has everything that it started.
 //  5. Collect ([workspace]). The tree, and nothing else that the agent left, becomes
@@ -54,6 +55,7 @@ import (
 	_ "github.com/seed-bc0cc349/anvil/action/agent"
 	_ "github.com/seed-bc0cc349/anvil/action/confine"
 	_ "github.com/seed-bc0cc349/anvil/action/egress"
+	_ "github.com/seed-bc0cc349/anvil/action/endpoint"
 	_ "github.com/seed-bc0cc349/anvil/action/joblog"
 	_ "github.com/seed-bc0cc349/anvil/action/redact"
 	_ "github.com/seed-bc0cc349/anvil/action/runner"

@@ -70,6 +70,7 @@ var law = map[string]struct {
 	"action/agent":     {allow: inJob},
 	"action/confine":   {allow: inJob},
 	"action/egress":    {allow: inJob},
+	"action/endpoint":  {allow: inJob},
 	"action/joblog":    {allow: inJob},
 	"action/redact":    {allow: inJob},
 	"action/verify":    {allow: inJob},
@@ -78,7 +79,7 @@ var law = map[string]struct {
 
 var (
 	hopMay = []string{"app/anvil", "app/runapi", "app/policy", "app/queue", "app/blob", "app/git", "app/github", "app/sanitize"}
-	inJob  = []string{"app/runapi", "action/agent", "action/confine", "action/egress", "action/joblog", "action/redact", "action/runner", "action/verify", "action/workspace"}
+	inJob  = []string{"app/runapi", "action/agent", "action/confine", "action/egress", "action/endpoint", "action/joblog", "action/redact", "action/runner", "action/verify", "action/workspace"}
 )
 
 func TestImportLaw(t *testing.T) {

@@ -34,13 +34,8 @@ const claudeWithout = "WebSearch,WebFetch,EnterWorktree,ExitWorktree,CronCreate,
 // is made.
 func (Claude) Conversation() []string { return []string{claudeHome + "/projects/**"} }
 
-// Needs names the binary's directory.
-func (Claude) Needs(e runapi.Engine, env []string) ([]string, error) {
-	p, err := findClaude(e, env)
-	return p.needs, err
-}
-
-func findClaude(e runapi.Engine, env []string) (program, error) {
+// Find finds the binary, or the program that the assignment names in its place.
+func (Claude) Find(e runapi.Engine, env []string) (Program, error) {
 	command := e.Command
 	if len(command) == 0 {
 		command = []string{"claude"}
@@ -50,19 +45,15 @@ func findClaude(e runapi.Engine, env []string) (program, error) {
 
 // Start starts `claude -p`, with --resume if there is an earlier conversation.
 func (Claude) Start(ctx context.Context, w Work) (Turn, error) {
-	p, err := findClaude(w.Engine, w.Env)
-	if err != nil {
-		return nil, err
-	}
 	if err := settle(w, claudeHome, map[string]string{"mcp.json": claudeServers(w.Tools), "instructions.md": w.Instructions}); err != nil {
 		return nil, err
 	}
 	w.Env = append(w.Env[:len(w.Env):len(w.Env)], claudeEnv(w)...)
-	version, err := detect(ctx, w, p)
+	version, err := detect(ctx, w)
 	if err != nil {
 		return nil, err
 	}
-	argv := append(p.inside(w), claudeOptions(w)...)
+	argv := append(w.inside(), claudeOptions(w)...)
 	var first []Event
 	if w.Resume != "" {
 		if resumable(w.Resume) && claudeMove(w) {

@@ -26,13 +26,8 @@ const codexHome = "codex" // below the agent's home
 // Conversation is Codex's sessions. Logins are in another file, and none is made.
 func (Codex) Conversation() []string { return []string{codexHome + "/sessions/**"} }
 
-// Needs names the binary's directory.
-func (Codex) Needs(e runapi.Engine, env []string) ([]string, error) {
-	p, err := findCodex(e, env)
-	return p.needs, err
-}
-
-func findCodex(e runapi.Engine, env []string) (program, error) {
+// Find finds the binary, or the program that the assignment names in its place.
+func (Codex) Find(e runapi.Engine, env []string) (Program, error) {
 	command := e.Command
 	if len(command) == 0 {
 		command = []string{"codex"}
@@ -43,21 +38,17 @@ func findCodex(e runapi.Engine, env []string) (program, error) {
 // Start starts `codex exec`, or `codex exec resume` if there is an earlier
 // conversation.
 func (Codex) Start(ctx context.Context, w Work) (Turn, error) {
-	p, err := findCodex(w.Engine, w.Env)
-	if err != nil {
-		return nil, err
-	}
 	// Codex looks for AGENTS.md of its own directory even if those of projects are off.
 	if err := settle(w, codexHome, map[string]string{"AGENTS.md": w.Instructions}); err != nil {
 		return nil, err
 	}
 	w.Env = append(w.Env[:len(w.Env):len(w.Env)], "CODEX_HOME="+w.Confine.Path(w.Home)+"/"+codexHome,
 		envModelToken+"="+w.Model.Token, envToolsToken+"="+w.Tools.Token)
-	version, err := detect(ctx, w, p)
+	version, err := detect(ctx, w)
 	if err != nil {
 		return nil, err
 	}
-	argv := append(p.inside(w), "exec")
+	argv := append(w.inside(), "exec")
 	var first []Event
 	resumes := w.Resume != ""
 	if resumes && (!resumable(w.Resume) || conversation(w.Home, codexHome+"/sessions", "-"+w.Resume+".jsonl") == "") {

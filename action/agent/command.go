@@ -18,30 +18,20 @@ type Command struct{}
 // home.
 func (Command) Conversation() []string { return []string{"conversation/**"} }
 
-// Needs names the program and the files among its arguments.
-func (Command) Needs(e runapi.Engine, env []string) ([]string, error) {
-	p, err := findCommand(e, env)
-	return p.needs, err
-}
-
 // Start starts the program that the assignment names.
 func (Command) Start(ctx context.Context, w Work) (Turn, error) {
-	p, err := findCommand(w.Engine, w.Env)
-	if err != nil {
-		return nil, err
-	}
 	env := w.Env
 	if w.Resume != "" {
 		env = append(slices.Clone(env), "ANVIL_RESUME="+w.Resume)
 	}
-	return begin(ctx, w, confine.Spec{Argv: p.inside(w), Env: env, Stdin: strings.NewReader(w.Prompt)}, &commandReader{program: w.Engine.Command[0]})
+	return begin(ctx, w, confine.Spec{Argv: w.inside(), Env: env, Stdin: strings.NewReader(w.Prompt)}, &commandReader{program: w.Engine.Command[0]})
 }
 
-// findCommand finds the program that the assignment names, in the environment
-// that it will have.
-func findCommand(e runapi.Engine, env []string) (program, error) {
+// Find finds the program that the assignment names. It needs the files among its
+// arguments too.
+func (Command) Find(e runapi.Engine, env []string) (Program, error) {
 	if len(e.Command) == 0 {
-		return program{}, &runapi.Error{
+		return Program{}, &runapi.Error{
 			Code: CodeMissing, What: fmt.Sprintf("The engine %q has no command.", e.Name),
 			Next: "Set the engine's command in the server's configuration.",
 		}

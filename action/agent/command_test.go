@@ -17,9 +17,14 @@ import (
 func start(t *testing.T, script string, raw *bytes.Buffer) (agent.Turn, error) {
 	t.Helper()
 	dir := t.TempDir()
-	return agent.Engines()["command"].Start(t.Context(), agent.Work{
-		Engine: runapi.Engine{Name: "script", Kind: "command", Command: []string{"sh", "-c", script}},
-		Prompt: "the prompt\n", Tree: dir, Home: dir, Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir},
+	engine, env := agent.Command{}, []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}
+	named := runapi.Engine{Name: "script", Kind: "command", Command: []string{"sh", "-c", script}}
+	program, err := engine.Find(named, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return engine.Start(t.Context(), agent.Work{
+		Engine: named, Program: program, Prompt: "the prompt\n", Tree: dir, Home: dir, Env: env,
 		Confine: &confine.Plain{}, Raw: raw, Grace: 100 * time.Millisecond,
 	})
 }
@@ -110,10 +115,7 @@ func TestCommandStops(t *testing.T) {
 func TestCommandMissing(t *testing.T) {
 	t.Parallel()
 	for _, command := range [][]string{nil, {"no-such-program-anywhere"}, {"./relative-and-missing"}} {
-		_, err := agent.Command{}.Start(t.Context(), agent.Work{
-			Engine: runapi.Engine{Name: "x", Command: command}, Tree: t.TempDir(), Confine: &confine.Plain{},
-			Env: []string{"PATH=" + os.Getenv("PATH")},
-		})
+		_, err := agent.Command{}.Find(runapi.Engine{Name: "x", Command: command}, []string{"PATH=" + os.Getenv("PATH")})
 		var e *runapi.Error
 		if !errors.As(err, &e) || e.Code != agent.CodeMissing || e.Next == "" {
 			t.Errorf("%v: %v", command, err)

@@ -18,10 +18,9 @@ type Engine interface {
 	// slash-separated patterns in which ** is any number of directories. None of them
 	// may ever match a file with credentials.
 	Conversation() []string
-	// Needs finds the engine's program on the runner, as one with environment env
-	// would, and returns the absolute files and directories that must be visible,
-	// and may be read-only, where it runs. The error is a [*runapi.Error].
-	Needs(e runapi.Engine, env []string) ([]string, error)
+	// Find finds the engine's program on the runner, as one with environment env
+	// would. The error is a [*runapi.Error].
+	Find(e runapi.Engine, env []string) (Program, error)
 }
 
 // Turn is an agent at work on one prompt.
@@ -38,13 +37,25 @@ type Turn interface {
 	Wait() (Answer, error)
 }
 
+// Program is an engine's program as it was found on the runner.
+type Program struct {
+	// Argv is how it is started, without the arguments of a turn. It begins with an
+	// absolute path of the runner, unless the program is a part of the operating
+	// system, which every environment has its own of.
+	Argv []string
+	// Needs are the absolute files and directories of the runner that must be
+	// visible where the program runs. It writes to none of them.
+	Needs []string
+}
+
 // Work is what an agent is to do, and where.
 type Work struct {
-	Engine runapi.Engine
-	Prompt string   // in its envelope
-	Tree   string   // to change; the agent's working directory
-	Home   string   // the agent's own, outside the tree; what it keeps there can be resumed from
-	Env    []string // all of its environment, as it is where the agent runs
+	Engine  runapi.Engine
+	Program Program  // as Find has found it
+	Prompt  string   // in its envelope
+	Tree    string   // to change; the agent's working directory
+	Home    string   // the agent's own, outside the tree; what it keeps there can be resumed from
+	Env     []string // all of its environment, as it is where the agent runs
 	// Model is where the engine sends model calls; the zero value: it has a way of
 	// its own, or needs none. URL has no path: engines add /v1/responses and the like.
 	Model Access

@@ -18,21 +18,11 @@ import (
 	"github.com/seed-bc0cc349/anvil/app/runapi"
 )
 
-// program is an engine's program as it was found on the runner.
-type program struct {
-	// argv begins with an absolute path of the runner, unless the program is a part
-	// of the system that any environment has its own of.
-	argv []string
-	// needs are the absolute files and directories of the runner that it can't do
-	// without.
-	needs []string
-}
-
-// inside is the program as it is named where it runs.
-func (p program) inside(w Work) []string {
-	argv := slices.Clone(p.argv)
+// inside is the engine's program as it is named where it runs.
+func (w Work) inside() []string {
+	argv := slices.Clone(w.Program.Argv)
 	for i, arg := range argv {
-		if filepath.IsAbs(arg) && slices.ContainsFunc(p.needs, func(need string) bool { return within(arg, need) }) {
+		if filepath.IsAbs(arg) && slices.ContainsFunc(w.Program.Needs, func(need string) bool { return within(arg, need) }) {
 			argv[i] = w.Confine.Path(arg)
 		}
 	}
@@ -41,27 +31,27 @@ func (p program) inside(w Work) []string {
 
 // find finds the program of an engine as one with environment env would find it.
 // command is the program and its first arguments.
-func find(e runapi.Engine, command, env []string) (program, error) {
+func find(e runapi.Engine, command, env []string) (Program, error) {
 	path, err := confine.LookPath(command[0], env)
 	if err != nil || !filepath.IsAbs(path) {
-		return program{}, missing(e, command[0])
+		return Program{}, missing(e, command[0])
 	}
-	p := program{argv: slices.Clone(command)}
+	p := Program{Argv: slices.Clone(command)}
 	if real, err := filepath.EvalSymlinks(path); err == nil && !ofSystem(real) {
 		if native := nativeOf(real); native != "" {
 			real = native
 		}
-		p.argv[0] = real
+		p.Argv[0] = real
 		interpreter := interpreterOf(real, env)
-		p.needs = append(p.needs, packageOf(real, interpreter != ""))
+		p.Needs = append(p.Needs, packageOf(real, interpreter != ""))
 		if interpreter != "" {
-			p.argv = append([]string{interpreter}, p.argv...)
-			p.needs = append(p.needs, interpreter)
+			p.Argv = append([]string{interpreter}, p.Argv...)
+			p.Needs = append(p.Needs, interpreter)
 		}
 	}
 	for _, arg := range command[1:] {
 		if info, err := os.Stat(arg); filepath.IsAbs(arg) && err == nil && info.Mode().IsRegular() {
-			p.needs = append(p.needs, arg)
+			p.Needs = append(p.Needs, arg)
 		}
 	}
 	return p, nil
@@ -169,11 +159,11 @@ var versionNumber = regexp.MustCompile(`\d+\.\d+\.\d+[0-9A-Za-z.+-]*`)
 // detect asks a program for its version, where it will run: one that can't run
 // there is found before any model was asked. It refuses another version than the
 // assignment names.
-func detect(ctx context.Context, w Work, p program) (string, error) {
+func detect(ctx context.Context, w Work) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, versionTime)
 	defer cancel()
 	said, complaint := joblog.NewClipped(tailBytes), joblog.NewClipped(tailBytes)
-	argv := append(p.inside(w), "--version")
+	argv := append(w.inside(), "--version")
 	process, err := w.Confine.Start(ctx, confine.Spec{
 		Argv: argv, Dir: w.Confine.Path(w.Home), Env: w.Env, Stdin: strings.NewReader(""), Stdout: said, Stderr: complaint, Grace: w.Grace,
 	})

@@ -24,24 +24,40 @@ func (j *job) engage(work context.Context, w *workspace.Workspace) (agent.Answer
 			Next: "Update the action, or configure an engine of another kind.",
 		}
 	}
+	program, err := engine.Find(j.assignment.Engine, j.Environ)
+	if err != nil {
+		return agent.Answer{}, err
+	}
+	c := j.confinement()
+	defer func() { _ = c.Close() }()
 	home, env, err := j.surroundings(w, "agent", j.assignment.Engine.PassEnv)
 	if err != nil {
 		return agent.Answer{}, err
 	}
-	limited, cancel := context.WithTimeoutCause(work, j.limits().work, errWorkLimit)
-	defer cancel()
-	stream := redact.NewWriter(j.secrets, j.stream())
-	defer func() { _ = stream.Close() }()
-	turn, err := engine.Start(limited, agent.Work{
+	task := agent.Work{
 		Engine:  j.assignment.Engine,
+		Program: program,
 		Prompt:  agent.Envelope(j.assignment.Prompt, rand.Text()),
 		Tree:    w.Tree(),
 		Home:    home,
 		Env:     env,
-		Confine: j.confinement(),
-		Raw:     stream,
+		Confine: c,
 		Grace:   grace,
-	})
+	}
+	if task.Instructions, err = j.instructions(work, w); err != nil {
+		return agent.Answer{}, err
+	}
+	closeServices, err := j.serve(&task, c)
+	if err != nil {
+		return agent.Answer{}, err
+	}
+	defer closeServices()
+	limited, cancel := context.WithTimeoutCause(work, j.limits().work, errWorkLimit)
+	defer cancel()
+	stream := redact.NewWriter(j.secrets, j.stream())
+	defer func() { _ = stream.Close() }()
+	task.Raw = stream
+	turn, err := engine.Start(limited, task)
 	if err != nil {
 		return agent.Answer{}, err
 	}
