@@ -22,7 +22,7 @@ type Config struct {
 	Refused func(Refusal)
 	// Upstream returns the proxy that the job itself must use to reach an address,
 	// or nil. Nil: there is none.
-	Upstream func(*url.URL) (*url.URL, error)
+	Upstream Upstream
 	Limits   Limits
 	// Resolve looks a name up, and Connect connects to an address that was checked.
 	// Nil: the machine's own resolver, and TCP.
@@ -31,6 +31,9 @@ type Config struct {
 	// TLS is the client's side of TLS to registries. Nil: the machine's own roots.
 	TLS *tls.Config
 }
+
+// Upstream says through which proxy an address is reached; nil for none.
+type Upstream func(*url.URL) (*url.URL, error)
 
 // Limits bound what one proxy does. Zero means the default.
 type Limits struct {
@@ -70,7 +73,7 @@ type Proxy struct {
 	policy   *Policy
 	limits   Limits
 	refusals refusals
-	upstream func(*url.URL) (*url.URL, error)
+	upstream Upstream
 	resolve  func(ctx context.Context, host string) ([]netip.Addr, error)
 	connect  func(ctx context.Context, a netip.AddrPort) (net.Conn, error)
 

@@ -20,12 +20,19 @@ func (j *job) verify(work context.Context, w *workspace.Workspace, r *workspace.
 	if len(plan.Commands) == 0 {
 		plan = verify.Detect(dir)
 	}
-	_, env, err := j.surroundings(w, "verify", nil)
+	c := j.confinement()
+	defer func() { _ = c.Close() }()
+	home, env, err := j.surroundings(w, "verify", nil)
 	if err != nil {
 		return verify.Record{}, &runapi.Error{Code: codeWorkspace, What: fmt.Sprintf("The checks could not be prepared: %v.", err)}
 	}
+	env, closeNetwork, err := j.network(c, home, env)
+	if err != nil {
+		return verify.Record{}, err
+	}
+	defer closeNetwork()
 	record, err := verify.Run(work, plan, verify.Bench{
-		Confine: j.confinement(), Dir: dir, Env: env, Limit: j.limits().verify, Grace: grace,
+		Confine: c, Dir: dir, Env: env, Limit: j.limits().verify, Grace: grace,
 		Begin: func(command string) { j.log.Quote("$ " + command) },
 		Line:  j.log.Quote,
 		Clean: j.safe,

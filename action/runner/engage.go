@@ -34,6 +34,11 @@ func (j *job) engage(work context.Context, w *workspace.Workspace) (agent.Answer
 	if err != nil {
 		return agent.Answer{}, err
 	}
+	env, closeNetwork, err := j.network(c, home, env)
+	if err != nil {
+		return agent.Answer{}, err
+	}
+	defer closeNetwork()
 	task := agent.Work{
 		Engine:  j.assignment.Engine,
 		Program: program,

@@ -23,6 +23,7 @@ const (
 	codeWorkspace = "WORKSPACE"     // the tree could not be prepared or read
 	codeTooBig    = "DIFF_TOO_BIG"  // the bundle is over the limit
 	codeUpload    = "UPLOAD_FAILED" // the server did not take the bundle
+	codeNetwork   = "EGRESS_SETUP"  // the egress proxy could not be opened
 	codeCancelled = "RUN_CANCELLED" // told to stop
 )
 

@@ -72,6 +72,7 @@ func Run(ctx context.Context, c Config) int {
 		log:     joblog.New(c.Out, c.Getenv, secrets, time.Now),
 		started: time.Now(),
 	}
+	j.refused.tell = j.witnessRefusal
 	files := guardStepFiles(c.Getenv)
 	code := j.run(ctx)
 	for _, name := range files.restore() {
@@ -93,6 +94,8 @@ type job struct {
 	assignment runapi.Assignment
 	journal    *journal
 	phases     phases
+
+	refused refusals // by the egress proxies
 
 	raw      *joblog.Clipped // the engine's own output; nil until it starts
 	uploaded string          // digest of the bundle, as the server stored it
@@ -126,6 +129,9 @@ func (j *job) run(ctx context.Context) int {
 	go j.renew(background, stop, end)
 
 	j.finish = j.perform(work, life)
+	for _, r := range j.refused.list() {
+		j.finish.Refused = append(j.finish.Refused, runapi.Refusal{Host: j.fit(r.Host, 200), Port: r.Port, Why: j.fit(r.Why, 200), Allow: r.Allow})
+	}
 	return j.report(work, life)
 }
 
