@@ -17,6 +17,7 @@ import (
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 	"github.com/seed-bc0cc349/anvil/app/blob"
 	"github.com/seed-bc0cc349/anvil/app/dispatch"
+	"github.com/seed-bc0cc349/anvil/app/gateway"
 	"github.com/seed-bc0cc349/anvil/app/git"
 	"github.com/seed-bc0cc349/anvil/app/github"
 	"github.com/seed-bc0cc349/anvil/app/hook"
@@ -52,6 +53,7 @@ type App struct {
 	blobs  *blob.Store
 	queue  *queue.Queue
 	reaper *lease.Reaper
+	models *gateway.Gateway
 	server *http.Server
 }
 
@@ -139,8 +141,12 @@ func (a *App) connect(ctx context.Context) error {
 		Store: a.store, Provider: actions, Prepare: preparer, Server: cfg.PublicURL, Now: now, Log: log,
 		StartWithin: cfg.Limits.StartWithin, Settle: 20 * time.Second, Times: 3, Patience: patience,
 	}
+	if a.models, err = gatewayOf(cfg, a.store, now, log); err != nil {
+		return err
+	}
+	a.store.Changed = a.models.Forget
 	leases := &lease.Server{
-		Store: a.store, Verifier: verifier, GitHub: hub, Blobs: a.blobs, Engines: enginesOf(cfg), Now: now, Log: log,
+		Store: a.store, Verifier: verifier, GitHub: hub, Blobs: a.blobs, Engines: enginesOf(cfg), Relays: a.models.Serves, Now: now, Log: log,
 		Place: lease.Workplace{
 			Home: actions.Home, Workflow: cfg.Dispatch.Workflow, Ref: cfg.Dispatch.Ref, RunnerEnvironments: cfg.Dispatch.RunnerEnvironments,
 		},
@@ -153,7 +159,9 @@ func (a *App) connect(ctx context.Context) error {
 	a.reaper = &lease.Reaper{Store: a.store, Now: now, Log: log, Lease: cfg.Limits.Lease, StartWithin: cfg.Limits.StartWithin, HoldFor: cfg.Limits.HoldFor}
 	inspector, err := inspect.New(inspect.Config{
 		Git: program, Dir: filepath.Join(cfg.DataDir, "quarantine"),
-		Canaries: func() []inspect.Canary { return []inspect.Canary{{Kind: "the webhook secret", Value: string(secret)}} },
+		Canaries: func() []inspect.Canary {
+			return append(keysOf(cfg), inspect.Canary{Kind: "the webhook secret", Value: string(secret)})
+		},
 	})
 	if err != nil {
 		return err
@@ -208,7 +216,7 @@ func (a *App) connect(ctx context.Context) error {
 		fmt.Fprintln(w, "ready")
 	})
 	a.server = &http.Server{
-		Handler:           mux,
+		Handler:           a.models.Front(mux),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       2 * time.Minute, // a bundle over a slow line
 		WriteTimeout:      2 * time.Minute,
@@ -225,6 +233,10 @@ func (a *App) Run(ctx context.Context, listener net.Listener) error {
 	defer a.close()
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
+	if err := a.models.Start(work); err != nil {
+		return err
+	}
+	defer a.models.Stop()
 	if err := a.queue.Start(work); err != nil {
 		return err
 	}

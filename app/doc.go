@@ -32,7 +32,9 @@
 // claim wins.
 //
 // Work and Verify happen on the runner: package action tells that part. Its
-// events, artifacts and renewals come in through package lease.
+// events, artifacts and renewals come in through package lease; what the agent asks
+// of a model comes in through package gateway, which adds the key, meters it and
+// keeps it within budget.
 //
 // Finish (lease). The runner hands over an outcome and a bundle, once.
 //

@@ -79,6 +79,9 @@ type Config struct {
 
 	// Containment says what the agent and the checks run in, and whom they reach.
 	Containment Containment `yaml:"containment"`
+
+	// Gateway says which models runs may call through this server.
+	Gateway Gateway `yaml:"gateway"`
 }
 
 // GitHub is the connection to one GitHub, as one App.
@@ -287,5 +290,6 @@ func Default() *Config {
 			DiffBytes:   20 << 20,
 		},
 		Containment: Containment{Network: "proxy", RepositoriesMayAllow: []string{hostlist.Any}},
+		Gateway:     Gateway{BodyBytes: 32 << 20, OutputTokens: 64_000, MaxCalls: 2000, ParallelCalls: 16, AnswerWithin: 10 * time.Minute},
 	}
 }

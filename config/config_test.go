@@ -98,8 +98,10 @@ func keysOf(t reflect.Type) []string {
 		switch f.Type.Kind() {
 		case reflect.Struct:
 			keys = append(keys, keysOf(f.Type)...)
-		case reflect.Map:
-			keys = append(keys, keysOf(f.Type.Elem())...)
+		case reflect.Map, reflect.Slice:
+			if f.Type.Elem().Kind() == reflect.Struct {
+				keys = append(keys, keysOf(f.Type.Elem())...)
+			}
 		}
 	}
 	return keys
@@ -109,11 +111,15 @@ func keysOf(t reflect.Type) []string {
 // comment does not name, is a hole in it.
 func TestEveryFieldIsExplained(t *testing.T) {
 	t.Parallel()
-	file, err := parser.ParseFile(token.NewFileSet(), "config.go", nil, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
+	var specs []ast.Node
+	for _, name := range []string{"config.go", "gateway.go"} {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		specs = append(specs, file)
 	}
-	ast.Inspect(file, func(n ast.Node) bool {
+	inspect := func(n ast.Node) bool {
 		spec, ok := n.(*ast.TypeSpec)
 		if !ok {
 			return true
@@ -130,10 +136,14 @@ func TestEveryFieldIsExplained(t *testing.T) {
 			}
 		}
 		return false
-	})
+	}
+	for _, file := range specs {
+		ast.Inspect(file, inspect)
+	}
 	for key, value := range map[string]any{
 		"61440": Default().Limits.PromptBytes, "52428800": Default().Limits.BundleBytes, "10485760": Default().Limits.LogBytes,
 		"5242880": Default().Limits.FileBytes, "20971520": Default().Limits.DiffBytes,
+		"33554432": Default().Gateway.BodyBytes,
 	} {
 		if fmt.Sprint(value) != key {
 			t.Errorf("a documented default is %s, and the real one %v", key, value)

@@ -95,6 +95,15 @@ func (c *Config) derive() {
 			c.DefaultEngine = name
 		}
 	}
+	for i := range c.Gateway.Upstreams {
+		u := &c.Gateway.Upstreams[i]
+		if u.Auth == "" {
+			u.Auth = "bearer"
+			if len(u.Protocols) == 1 && u.Protocols[0] == "messages" {
+				u.Auth = "x-api-key"
+			}
+		}
+	}
 	if c.Capacity.PerRepository == 0 {
 		c.Capacity.PerRepository = min(2, c.Capacity.Total)
 	}
@@ -103,7 +112,11 @@ func (c *Config) derive() {
 // resolve makes paths absolute, relative to the configuration's own directory,
 // so that a server finds the same files wherever it is started from.
 func (c *Config) resolve(dir string) {
-	for _, p := range []*string{&c.DataDir, &c.GitHub.PrivateKeyFile, &c.GitHub.WebhookSecretFile} {
+	paths := []*string{&c.DataDir, &c.GitHub.PrivateKeyFile, &c.GitHub.WebhookSecretFile}
+	for i := range c.Gateway.Upstreams {
+		paths = append(paths, &c.Gateway.Upstreams[i].KeyFile)
+	}
+	for _, p := range paths {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
 		}

@@ -29,6 +29,9 @@ const (
 	CodeSecret     = "CFG_SECRET"      // no webhook secret where it should be
 	CodeSecretMode = "CFG_SECRET_MODE" // others can read the webhook secret
 	CodeNoSecret   = "CFG_SECRET_EMPTY"
+
+	CodeUpstream    = "CFG_UPSTREAM"     // an upstream of models that cannot be asked
+	CodeUpstreamKey = "CFG_UPSTREAM_KEY" // no key where it should be
 )
 
 func (p *Problem) Error() string {

@@ -58,6 +58,27 @@ func (c *Config) WebhookSecret() ([]byte, error) {
 	return text, nil
 }
 
+// UpstreamKey returns the key of an upstream by its place in the list; empty if it
+// has none.
+func (c *Config) UpstreamKey(i int) (string, error) {
+	u, path := c.Gateway.Upstreams[i], fmt.Sprintf("gateway.upstreams[%d].key", i)
+	if u.KeyFile == "" && u.KeyEnv == "" {
+		return "", nil
+	}
+	text, problem := read(u.KeyFile, u.KeyEnv, path, CodeUpstreamKey, CodeSecretMode)
+	if problem != nil {
+		return "", problem
+	}
+	key := string(bytes.TrimSpace(text))
+	if key == "" || strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return "", &Problem{
+			Code: CodeUpstreamKey, Path: path, What: "the key is empty, or holds characters that no key has",
+			Next: "Put the provider's key there, alone on one line",
+		}
+	}
+	return key, nil
+}
+
 func (c *Config) checkSecrets() Problems {
 	var ps Problems
 	g := c.GitHub
@@ -69,6 +90,12 @@ func (c *Config) checkSecrets() Problems {
 	if (g.WebhookSecretFile == "") != (g.WebhookSecretEnv == "") {
 		_, err := c.WebhookSecret()
 		ps.collect(err)
+	}
+	for i, u := range c.Gateway.Upstreams {
+		if u.KeyFile == "" || u.KeyEnv == "" {
+			_, err := c.UpstreamKey(i)
+			ps.collect(err)
+		}
 	}
 	return ps
 }

@@ -24,6 +24,7 @@ func (c *Config) check() Problems {
 	c.checkEngines(&ps)
 	c.checkLimits(&ps)
 	c.checkContainment(&ps)
+	c.checkGateway(&ps)
 	return ps
 }
 

@@ -188,6 +188,7 @@ func (s *Server) assignment(story anvil.Story, run anvil.Run, token, readToken s
 		},
 		Verify: verify, VerifySource: source,
 		Containment: s.containment(run),
+		Model:       s.Relays != nil && s.Relays(engine.Kind),
 		Limits: runapi.Limits{
 			WorkSeconds: int(s.Terms.Work / time.Second), VerifySeconds: int(s.Terms.Verify / time.Second),
 			LogBytes: s.Terms.LogBytes, BundleBytes: s.Terms.BundleBytes,

@@ -69,6 +69,7 @@ type Server struct {
 	GitHub   GitHub
 	Blobs    Blobs
 	Engines  map[string]runapi.Engine // as configured, by name
+	Relays   func(kind string) bool   // whether the gateway serves engines of a kind; nil: none
 	Place    Workplace
 	Terms    Terms
 	// Containment is what every run's untrusted programs run in.

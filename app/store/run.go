@@ -106,6 +106,7 @@ func (s *Store) Move(ctx context.Context, id anvil.RunID, to anvil.State, change
 	if err := tx.Commit(); err != nil {
 		return run, fmt.Errorf("move run %s: %w", id, err)
 	}
+	s.changed(id)
 	s.log.Info("run moved", "run", id, "state", to)
 	return run, nil
 }
@@ -177,7 +178,16 @@ func (s *Store) Amend(ctx context.Context, id anvil.RunID, change func(*anvil.Ru
 		run.State = state
 		return s.saveRun(ctx, tx, run, "")
 	})
+	if err == nil {
+		s.changed(id)
+	}
 	return run, err
+}
+
+func (s *Store) changed(id anvil.RunID) {
+	if s.Changed != nil {
+		s.Changed(id)
+	}
 }
 
 // saveRun writes a whole run row; from is the state it moved from, empty for

@@ -48,6 +48,10 @@ type Store struct {
 	// Queue receives the jobs that are committed with a change. It is set once,
 	// before the first write.
 	Queue Enqueuer
+	// Changed is told of each run that was moved or amended, once that is
+	// committed. It must not block. It is set once, before the first write; nil:
+	// nobody asks.
+	Changed func(anvil.RunID)
 	// Attempts is how many runs a task may have before a lost one ends it.
 	Attempts int
 }

@@ -1,0 +1,72 @@
+package app
+
+import (
+	"log/slog"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/seed-bc0cc349/anvil/app/anvil"
+	"github.com/seed-bc0cc349/anvil/app/gateway"
+	"github.com/seed-bc0cc349/anvil/app/inspect"
+	"github.com/seed-bc0cc349/anvil/app/store"
+	"github.com/seed-bc0cc349/anvil/config"
+)
+
+// gatewayOf makes the gateway that a configuration asks for.
+func gatewayOf(cfg *config.Config, s *store.Store, now func() time.Time, log *slog.Logger) (*gateway.Gateway, error) {
+	upstreams, err := upstreamsOf(cfg)
+	if err != nil {
+		return nil, err
+	}
+	table, err := cfg.PriceTable()
+	if err != nil {
+		return nil, err
+	}
+	prices := make([]gateway.Price, len(table))
+	for i, p := range table {
+		prices[i] = gateway.Price(p)
+	}
+	g := cfg.Gateway
+	return gateway.New(gateway.Config{
+		Store: s, Upstreams: upstreams, Prices: prices, Hosted: g.HostedTools, BodyBytes: g.BodyBytes, OutputTokens: g.OutputTokens,
+		Parallel: g.ParallelCalls, Silence: g.AnswerWithin, Now: now, Log: log,
+		Models: func(e anvil.EngineInfo) []string {
+			var all []string
+			for _, m := range slices.Concat([]string{e.Model}, cfg.Engines[e.Name].Models, g.SmallModels) {
+				if m != "" && !slices.Contains(all, m) {
+					all = append(all, m)
+				}
+			}
+			return all
+		},
+	}), nil
+}
+
+func upstreamsOf(cfg *config.Config) ([]gateway.Upstream, error) {
+	var all []gateway.Upstream
+	for i, u := range cfg.Gateway.Upstreams {
+		base, err := url.Parse(u.BaseURL)
+		if err != nil {
+			return nil, err
+		}
+		key, err := cfg.UpstreamKey(i)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, gateway.Upstream{Name: u.Name, Protocols: u.Protocols, BaseURL: base, Key: key, Auth: u.Auth, Models: u.Models})
+	}
+	return all, nil
+}
+
+// keysOf are the keys of models, which must never be published. They are read anew,
+// as the server does when it starts; one that cannot be read was not in use.
+func keysOf(cfg *config.Config) []inspect.Canary {
+	var all []inspect.Canary
+	for i, u := range cfg.Gateway.Upstreams {
+		if key, err := cfg.UpstreamKey(i); err == nil && key != "" {
+			all = append(all, inspect.Canary{Kind: "the key of " + u.Name, Value: key})
+		}
+	}
+	return all
+}

@@ -1,0 +1,202 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/seed-bc0cc349/anvil/app/anvil"
+)
+
+// Caller returns the run with the given id and all that it belongs to, or
+// [anvil.ErrNotFound].
+func (s *Store) Caller(ctx context.Context, id anvil.RunID) (anvil.Caller, error) {
+	var v anvil.Caller
+	var err error
+	if v.Run, err = runByID(ctx, s.db, id); err == nil {
+		var text string
+		err = s.db.QueryRowContext(ctx, `
+			SELECT sessions.id, tasks.command, repositories.id, repositories.installation_id
+			FROM tasks JOIN sessions ON sessions.id = tasks.session_id JOIN repositories ON repositories.id = sessions.repository_id
+			WHERE tasks.id = $1`, v.Run.Task).Scan(&v.Session, &text, &v.Repository, &v.Installation)
+		if command, wrong := fromJSON[anvil.Command](text); wrong != nil {
+			err = errors.Join(err, wrong)
+		} else if command != nil {
+			v.User = command.Requester.ID
+		}
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		err = anvil.ErrNotFound
+	}
+	if err != nil {
+		return v, fmt.Errorf("read caller %s: %w", id, err)
+	}
+	return v, nil
+}
+
+const callColumns = `id, run_id, task_id, session_id, user_id, repository_id, installation_id, protocol, upstream, model,
+	started_at, settled_at, state, code, input, cached, cache_write, output, reasoning, estimated, priced, cost_micros, reserved_micros`
+
+// SaveCalls writes calls, new ones and those that went on since they were last
+// written, and adds what those that have ended cost to the spending. A call that
+// has ended is saved once.
+func (s *Store) SaveCalls(ctx context.Context, calls []anvil.ModelCall) error {
+	err := s.write(ctx, nil, func(tx *sql.Tx) error {
+		const most = 64 // rows in one statement
+		for left := calls; len(left) > 0; {
+			n := min(most, len(left))
+			if err := saveCalls(ctx, tx, left[:n]); err != nil {
+				return err
+			}
+			left = left[n:]
+		}
+		return addSpending(ctx, tx, calls)
+	})
+	if err != nil {
+		return fmt.Errorf("save %d model calls: %w", len(calls), err)
+	}
+	return nil
+}
+
+func saveCalls(ctx context.Context, tx *sql.Tx, calls []anvil.ModelCall) error {
+	const columns = 23
+	var text strings.Builder
+	text.WriteString(`INSERT INTO model_calls (` + callColumns + `) VALUES `)
+	args := make([]any, 0, len(calls)*columns)
+	for i, c := range calls {
+		for j := range columns {
+			switch {
+			case j > 0:
+				text.WriteByte(',')
+			case i > 0:
+				text.WriteString("),(")
+			default:
+				text.WriteByte('(')
+			}
+			fmt.Fprintf(&text, "$%d", i*columns+j+1)
+		}
+		u := c.Usage
+		args = append(args, c.ID, c.Run, c.Task, c.Session, c.User, c.Repository, c.Installation, c.Protocol, c.Upstream, c.Model,
+			micros(c.StartedAt), micros(c.SettledAt), c.State, c.Code, u.Input, u.Cached, u.CacheWrite, u.Output, u.Reasoning,
+			c.Estimated, u.Unpriced == 0, u.CostMicros, c.ReservedMicros)
+	}
+	text.WriteString(`) ON CONFLICT (id) DO UPDATE SET upstream = excluded.upstream, model = excluded.model, settled_at = excluded.settled_at,
+		state = excluded.state, code = excluded.code, input = excluded.input, cached = excluded.cached, cache_write = excluded.cache_write,
+		output = excluded.output, reasoning = excluded.reasoning, estimated = excluded.estimated, priced = excluded.priced,
+		cost_micros = excluded.cost_micros`)
+	_, err := tx.ExecContext(ctx, text.String(), args...)
+	return err
+}
+
+// addSpending adds what the calls that have ended cost, one row for each spender
+// and day.
+func addSpending(ctx context.Context, tx *sql.Tx, calls []anvil.ModelCall) error {
+	type key struct {
+		spender anvil.Spender
+		day     int64
+	}
+	sums := map[key]anvil.Spent{}
+	for _, c := range calls {
+		spent := anvil.Spent{CostMicros: c.Usage.CostMicros, Tokens: c.Usage.Tokens()}
+		if c.State == anvil.CallReserved || spent == (anvil.Spent{}) {
+			continue
+		}
+		for _, scope := range anvil.Scopes {
+			k := key{c.Spender(scope), anvil.Day(c.StartedAt)}
+			sum := sums[k]
+			sum.Add(spent)
+			sums[k] = sum
+		}
+	}
+	for k, sum := range sums {
+		if _, err := tx.ExecContext(ctx, `
+			INSERT INTO spending (scope, subject, day, cost_micros, tokens) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (scope, subject, day) DO UPDATE
+			SET cost_micros = spending.cost_micros + excluded.cost_micros, tokens = spending.tokens + excluded.tokens`,
+			k.spender.Scope, k.spender.Subject, k.day, sum.CostMicros, sum.Tokens); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SettleCutCalls ends the calls that a crash cut off: nobody will hear what they
+// cost, so they count with all that was reserved for them.
+func (s *Store) SettleCutCalls(ctx context.Context) error {
+	cut, err := collect(ctx, s.db, scanCall, `SELECT `+callColumns+` FROM model_calls WHERE state = 'reserved'`)
+	if err != nil {
+		return fmt.Errorf("read cut model calls: %w", err)
+	}
+	if len(cut) == 0 {
+		return nil
+	}
+	for i := range cut {
+		c := &cut[i]
+		c.State, c.Code, c.SettledAt, c.Estimated = anvil.CallFailed, "GW_RESTART", s.now(), true
+		c.Usage.CostMicros = c.ReservedMicros
+	}
+	return s.SaveCalls(ctx, cut)
+}
+
+func scanCall(r scanner) (c anvil.ModelCall, err error) {
+	var started, settled int64
+	var priced bool
+	u := &c.Usage
+	err = r.Scan(&c.ID, &c.Run, &c.Task, &c.Session, &c.User, &c.Repository, &c.Installation, &c.Protocol, &c.Upstream, &c.Model,
+		&started, &settled, &c.State, &c.Code, &u.Input, &u.Cached, &u.CacheWrite, &u.Output, &u.Reasoning,
+		&c.Estimated, &priced, &u.CostMicros, &c.ReservedMicros)
+	c.StartedAt, c.SettledAt = fromMicros(started), fromMicros(settled)
+	if c.State != anvil.CallRefused {
+		u.Calls = 1
+	}
+	if !priced {
+		u.Unpriced = 1
+	}
+	return c, err
+}
+
+// Calls returns the model calls of a task, in order.
+func (s *Store) Calls(ctx context.Context, task anvil.TaskID) ([]anvil.ModelCall, error) {
+	calls, err := collect(ctx, s.db, scanCall, `SELECT `+callColumns+` FROM model_calls WHERE task_id = $1 ORDER BY id`, task)
+	if err != nil {
+		return nil, fmt.Errorf("read model calls of task %s: %w", task, err)
+	}
+	return calls, nil
+}
+
+// CallsOfRun is how many model calls a run has made.
+func (s *Store) CallsOfRun(ctx context.Context, run anvil.RunID) (n int64, err error) {
+	err = s.db.QueryRowContext(ctx, `
+		SELECT COUNT(*) FROM model_calls JOIN runs ON runs.task_id = model_calls.task_id
+		WHERE runs.id = $1 AND model_calls.run_id = $1 AND model_calls.state <> 'refused'`, run).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("count model calls of run %s: %w", run, err)
+	}
+	return n, nil
+}
+
+// Spending returns what was spent on the given day, and in all.
+func (s *Store) Spending(ctx context.Context, who anvil.Spender, on time.Time) (day, total anvil.Spent, err error) {
+	err = s.db.QueryRowContext(ctx, `
+		SELECT COALESCE(SUM(CASE WHEN day = $1 THEN cost_micros ELSE 0 END), 0), COALESCE(SUM(CASE WHEN day = $1 THEN tokens ELSE 0 END), 0),
+			COALESCE(SUM(cost_micros), 0), COALESCE(SUM(tokens), 0)
+		FROM spending WHERE scope = $2 AND subject = $3`, anvil.Day(on), who.Scope, who.Subject).
+		Scan(&day.CostMicros, &day.Tokens, &total.CostMicros, &total.Tokens)
+	if err != nil {
+		return day, total, fmt.Errorf("read spending of %s %s: %w", who.Scope, who.Subject, err)
+	}
+	return day, total, nil
+}
+
+// usageOf sums the model calls of a task.
+func usageOf(ctx context.Context, q querier, task anvil.TaskID) (u anvil.Usage, err error) {
+	err = q.QueryRowContext(ctx, `
+		SELECT COUNT(*), COALESCE(SUM(input), 0), COALESCE(SUM(cached), 0), COALESCE(SUM(cache_write), 0), COALESCE(SUM(output), 0),
+			COALESCE(SUM(reasoning), 0), COALESCE(SUM(cost_micros), 0), COALESCE(SUM(CASE WHEN priced THEN 0 ELSE 1 END), 0)
+		FROM model_calls WHERE task_id = $1 AND state <> 'refused'`, task).
+		Scan(&u.Calls, &u.Input, &u.Cached, &u.CacheWrite, &u.Output, &u.Reasoning, &u.CostMicros, &u.Unpriced)
+	return u, err
+}
