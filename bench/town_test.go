@@ -13,19 +13,18 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"github.com/seed-bc0cc349/anvil/app"
 	"github.com/seed-bc0cc349/anvil/app/github/githubtest"
-	"github.com/seed-bc0cc349/anvil/config"
 )
 
 // town is a simulated GitHub with a repository, and an App whose server is a
 // process of its own.
 type town struct {
 	hub     *githubtest.Server
-	repo    githubtest.Repository
+	small   site // a few hundred small files
+	large   site // a Go module of more than a thousand
 	person  githubtest.Account
 	token   string // of the person
 	app     githubtest.App
@@ -57,10 +56,8 @@ func newTown(t *testing.T, bin string) *town {
 	w.person = hub.CreateUser("mona")
 	w.token = hub.UserToken(w.person)
 	owner := hub.CreateAccount("acme", githubtest.Organization)
-	if w.repo, err = hub.CreateRepository(owner, "greeter", githubtest.From{FS: sources()}, githubtest.RepositoryOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	hub.SetRole(w.repo, w.person, "admin")
+	w.small = w.newSite(t, owner, "greeter", sources(), dir)
+	w.large = w.newSite(t, owner, "tools", moduleSources(t, "golang.org/x/tools"), dir)
 
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -71,7 +68,7 @@ func newTown(t *testing.T, bin string) *town {
 	w.app = hub.CreateApp(githubtest.App{
 		Slug: "anvil", WebhookURL: "http://" + w.address + app.PathHook, WebhookSecret: w.secret, Permissions: app.Permissions, Events: app.Events,
 	})
-	hub.Install(w.app.ID, owner.ID, w.repo.ID)
+	hub.Install(w.app.ID, owner.ID, w.small.repo.ID, w.large.repo.ID)
 	text, err := json.Marshal(map[string]any{ // JSON is YAML
 		"listen": w.address, "public_url": "http://" + w.address, "data_dir": filepath.Join(dir, "data"), "log_level": "warn",
 		"github": map[string]any{
@@ -91,16 +88,6 @@ func newTown(t *testing.T, bin string) *town {
 	return w
 }
 
-// sources are a repository of a few hundred files, as a small project has.
-func sources() fstest.MapFS {
-	tree := fstest.MapFS{".github/workflows/anvil.yml": {Data: config.CallerWorkflow, Mode: 0o644}}
-	for i := range 300 {
-		name := fmt.Sprintf("part%02d/file%03d.txt", i/20, i)
-		tree[name] = &fstest.MapFile{Data: []byte(strings.Repeat(fmt.Sprintf("line of %s\n", name), 100)), Mode: 0o644}
-	}
-	return tree
-}
-
 // taskTimes is when a task's steps were, by one clock.
 type taskTimes struct {
 	commented, dispatched, runner, agent time.Time
@@ -108,16 +95,16 @@ type taskTimes struct {
 }
 
 // task comments on a new issue and waits until everything about it is over.
-func (w *town) task(t *testing.T) taskTimes {
+func (w *town) task(t *testing.T, at site) taskTimes {
 	t.Helper()
-	before, former := len(w.hub.Ledger()), len(w.hub.WorkflowRuns(w.repo))
-	issue := w.hub.CreateIssue(w.repo, w.person, "Look around", "There is nothing to do.")
-	path := fmt.Sprintf("/repos/%s/issues/%d/comments", w.repo.FullName(), issue.Number)
+	before, former := len(w.hub.Ledger()), len(w.hub.WorkflowRuns(at.repo))
+	issue := w.hub.CreateIssue(at.repo, w.person, "Look around", "There is nothing to do.")
+	path := fmt.Sprintf("/repos/%s/issues/%d/comments", at.repo.FullName(), issue.Number)
 	w.post(t, path, map[string]string{"body": "/anvil look around"})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := w.hub.WaitFor(ctx, func() bool {
-		runs := w.hub.WorkflowRuns(w.repo)
+		runs := w.hub.WorkflowRuns(at.repo)
 		return len(runs) > former && runs[len(runs)-1].Status == "completed"
 	}); err != nil {
 		t.Fatalf("the task did not end: %v", err)
