@@ -8,6 +8,11 @@
 // what the machine does to one it does to the other. The first rounds are not
 // counted; what is told is the median.
 //
+// Trees are written below TMPDIR. How a runner stands beside a worktree that needs
+// nothing fetched depends on that place: on a disk most of the time goes into
+// making files, for both; in memory (TMPDIR=/dev/shm) it goes into the fetch, and
+// fetching alone takes longer than the peer.
+//
 // The table names what was measured, the peer or the limit, and the ratio. A row
 // fails only where a limit was promised, and only if it is missed by more than a
 // quarter: less is the noise of a shared machine, and is shown as "over". A time

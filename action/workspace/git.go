@@ -50,6 +50,7 @@ var settings = [][2]string{
 	{"protocol.http.allow", "always"},
 	{"protocol.file.allow", "always"},
 	{"safe.directory", "*"},
+	{"core.fsync", "none"}, // a workspace that a power cut ended is made anew
 	{"advice.detachedHead", "false"},
 }
 

@@ -101,10 +101,28 @@ func (w *Workspace) makeTree(ctx context.Context) error {
 	return nil
 }
 
+// checkout makes a worktree of the repository at to, which must not exist, with
+// the commit's files. It is what `git worktree add` makes, with one process instead of three.
 func (w *Workspace) checkout(ctx context.Context, gitDir, to, commit string) error {
+	own := filepath.Join(gitDir, "worktrees", filepath.Base(to))
+	if err := errors.Join(os.Mkdir(to, 0o755), os.MkdirAll(own, 0o755)); err != nil {
+		return err
+	}
+	for name, text := range map[string]string{
+		filepath.Join(to, ".git"):       "gitdir: " + own,
+		filepath.Join(own, "gitdir"):    filepath.Join(to, ".git"),
+		filepath.Join(own, "commondir"): "../..",
+		filepath.Join(own, "HEAD"):      commit,
+	} {
+		if err := os.WriteFile(name, []byte(text+"\n"), 0o644); err != nil {
+			return err
+		}
+	}
 	_, err := w.git.run(ctx, command{
-		gitDir: gitDir,
-		args:   []string{"worktree", "add", "--quiet", "--detach", "--end-of-options", to, commit},
+		gitDir: own,
+		args:   []string{"read-tree", "--reset", "-u", commit},
+		env:    []string{"GIT_WORK_TREE=" + to},
+		config: [][2]string{{"checkout.workers", "0"}}, // as many as there are processors
 	})
 	return err
 }
