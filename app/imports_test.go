@@ -42,6 +42,7 @@ var law = map[string]struct {
 	"app/github":   {allow: []string{"app/anvil"}},
 	"app/policy":   {allow: []string{"app/anvil", "config/hostlist", "config/strict"}},
 	"app/sanitize": {allow: []string{"app/anvil"}},
+	"app/secret":   {},
 
 	"app/gateway/modeltest":                 {},
 	"app/github/githubtest":                 {},
@@ -58,6 +59,7 @@ var law = map[string]struct {
 	"app/publish":  {allow: hopMay},
 	"app/notify":   {allow: hopMay},
 	"app/gateway":  {allow: hopMay},
+	"app/tools":    {allow: hopMay},
 
 	// proof: but for their own words, nothing but tests
 	"app/workflowtest": {},
@@ -79,7 +81,7 @@ var law = map[string]struct {
 }
 
 var (
-	hopMay = []string{"app/anvil", "app/runapi", "app/policy", "app/queue", "app/blob", "app/git", "app/github", "app/sanitize"}
+	hopMay = []string{"app/anvil", "app/runapi", "app/policy", "app/queue", "app/blob", "app/git", "app/github", "app/sanitize", "app/secret"}
 	inJob  = []string{"app/runapi", "action/agent", "action/confine", "action/egress", "action/endpoint", "action/joblog", "action/redact", "action/runner", "action/verify", "action/workspace"}
 )
 

@@ -2,49 +2,25 @@ package inspect
 
 import (
 	"context"
-	"fmt"
 	"regexp"
 	"strings"
 
-	"github.com/spf13/viper"
-	"github.com/zricethezav/gitleaks/v8/config"
 	"github.com/zricethezav/gitleaks/v8/detect"
-)
 
-// githubToken matches GitHub's tokens in all their shapes. Since April 2026 an
-// installation's is ghs_APPID_JWT, of some 520 characters with dots and
-// dashes, of which patterns for the older 36 letters see nothing.
-var githubToken = regexp.MustCompile(`\bgh[opsur]_[A-Za-z0-9_.\-]{36,}`)
+	"github.com/seed-bc0cc349/anvil/app/secret"
+)
 
 // seam matches where one string literal ends and the next one begins, so that
 // a secret cut in two can be read as one.
 var seam = regexp.MustCompile("[\"'`]\\s*[+.&\\\\,]?\\s*[\"'`]")
 
-// scanner finds what looks like a secret, by the default rules of gitleaks and
-// some of ours. The rules take fifteen megabytes and 50 ms to make, so they
-// live as long as one inspection.
+// scanner finds what looks like a secret. Its rules are large, so they live as long
+// as one inspection.
 type scanner struct{ detector *detect.Detector }
 
 func newScanner() (*scanner, error) {
-	// The package has a constructor for this, which keeps the configuration
-	// in a global variable.
-	v := viper.New()
-	v.SetConfigType("toml")
-	if err := v.ReadConfig(strings.NewReader(config.DefaultConfig)); err != nil {
-		return nil, fmt.Errorf("reading the rules for secrets: %w", err)
-	}
-	var raw config.ViperConfig
-	if err := v.Unmarshal(&raw); err != nil {
-		return nil, fmt.Errorf("reading the rules for secrets: %w", err)
-	}
-	rules, err := raw.Translate()
-	if err != nil {
-		return nil, fmt.Errorf("reading the rules for secrets: %w", err)
-	}
-	detector := detect.NewDetector(rules)
-	detector.IgnoreGitleaksAllow = true // the proposal does not decide what is found in it
-	detector.MaxDecodeDepth = 2
-	return &scanner{detector}, nil
+	detector, err := secret.NewDetector()
+	return &scanner{detector}, err
 }
 
 // span returns the secrets on the added lines of s, once for each line and kind.
@@ -85,7 +61,7 @@ type finding struct {
 // like one.
 func (sc *scanner) text(ctx context.Context, path, text string, guesses bool) []finding {
 	var found []finding
-	for _, at := range githubToken.FindAllStringIndex(text, -1) {
+	for _, at := range secret.GitHubToken.FindAllStringIndex(text, -1) {
 		line := strings.Count(text[:at[0]], "\n")
 		found = append(found, finding{line, line, "github-token"})
 	}

@@ -18,24 +18,16 @@ func scanEffect(r scanner) (anvil.Effect, error) {
 	return e, err
 }
 
-// Intend writes an effect down before it is made, and returns it as it was before
-// this call: fresh is true if nobody had intended it yet. An effect that was
-// intended and is not done may have happened: look before making it again.
+// Intend writes an effect down before it is made, with its row of the audit trail,
+// and returns it as it was before this call: fresh is true if nobody had intended it
+// yet. An effect that was intended and is not done may have happened: look before
+// making it again.
 func (s *Store) Intend(ctx context.Context, key string, task anvil.TaskID) (e anvil.Effect, fresh bool, err error) {
 	err = s.write(ctx, nil, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `
-			INSERT INTO effects (key, task_id, state, changed_at) VALUES ($1, $2, 'intended', $3) ON CONFLICT (key) DO NOTHING`,
-			key, task, micros(s.now()))
-		if err != nil {
+		if e, fresh, err = s.intend(ctx, tx, key, task); err != nil || !fresh {
 			return err
 		}
-		n, err := res.RowsAffected()
-		if err != nil {
-			return err
-		}
-		fresh = n == 1
-		e, err = scanEffect(tx.QueryRowContext(ctx, `SELECT `+effectColumns+` FROM effects WHERE key = $1`, key))
-		return err
+		return s.audit(ctx, tx, anvil.Audit{Task: task, Actor: "server", Action: "effect", Target: key, Outcome: anvil.AuditAllowed})
 	})
 	if err != nil {
 		return e, false, fmt.Errorf("intend %s: %w", key, err)
@@ -43,14 +35,31 @@ func (s *Store) Intend(ctx context.Context, key string, task anvil.TaskID) (e an
 	return e, fresh, nil
 }
 
+func (s *Store) intend(ctx context.Context, tx *sql.Tx, key string, task anvil.TaskID) (e anvil.Effect, fresh bool, err error) {
+	res, err := tx.ExecContext(ctx, `
+		INSERT INTO effects (key, task_id, state, changed_at) VALUES ($1, $2, 'intended', $3) ON CONFLICT (key) DO NOTHING`,
+		key, task, micros(s.now()))
+	if err != nil {
+		return e, false, err
+	}
+	n, err := res.RowsAffected()
+	if err != nil {
+		return e, false, err
+	}
+	e, err = scanEffect(tx.QueryRowContext(ctx, `SELECT `+effectColumns+` FROM effects WHERE key = $1`, key))
+	return e, n == 1, err
+}
+
 // Effected records that an effect was made, with GitHub's id of it, its address
 // and the digest of its content.
 func (s *Store) Effected(ctx context.Context, e anvil.Effect) error {
 	err := s.write(ctx, nil, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `
+		if _, err := tx.ExecContext(ctx, `
 			UPDATE effects SET state = 'done', external_id = $1, url = $2, digest = $3, changed_at = $4 WHERE key = $5`,
-			e.ExternalID, e.URL, e.Digest, micros(s.now()), e.Key)
-		return err
+			e.ExternalID, e.URL, e.Digest, micros(s.now()), e.Key); err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, anvil.Audit{Task: e.Task, Actor: "server", Action: "effect", Target: e.Key, Digest: e.Digest, Outcome: anvil.AuditDone})
 	})
 	if err != nil {
 		return fmt.Errorf("record %s: %w", e.Key, err)

@@ -10,10 +10,15 @@ import (
 
 // note appends a server event to a run.
 func (s *Store) note(ctx context.Context, tx *sql.Tx, run anvil.RunID, kind, text string) error {
+	return s.noteData(ctx, tx, run, kind, text, "")
+}
+
+// noteData appends a server event that has more to it than a text; data is JSON.
+func (s *Store) noteData(ctx context.Context, tx *sql.Tx, run anvil.RunID, kind, text, data string) error {
 	_, err := tx.ExecContext(ctx, `
-		INSERT INTO events (run_id, source, seq, at, kind, text)
-		SELECT $1, 'server', COALESCE(MAX(seq), 0) + 1, $2, $3, $4 FROM events WHERE run_id = $1 AND source = 'server'`,
-		run, micros(s.now()), kind, text)
+		INSERT INTO events (run_id, source, seq, at, kind, text, data)
+		SELECT $1, 'server', COALESCE(MAX(seq), 0) + 1, $2, $3, $4, $5 FROM events WHERE run_id = $1 AND source = 'server'`,
+		run, micros(s.now()), kind, text, data)
 	return err
 }
 

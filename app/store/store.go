@@ -54,6 +54,10 @@ type Store struct {
 	Changed func(anvil.RunID)
 	// Attempts is how many runs a task may have before a lost one ends it.
 	Attempts int
+	// Redact takes secrets out of a text before it becomes part of the audit trail;
+	// nil: nothing that is written there can hold one. It is set once, before the
+	// first write.
+	Redact func(string) string
 }
 
 // Open opens or creates the database in directory dir and brings its schema up

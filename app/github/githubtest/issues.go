@@ -24,6 +24,7 @@ type Issue struct {
 	CreatedAt   time.Time `json:"created_at"`
 	UpdatedAt   time.Time `json:"updated_at"`
 	ClosedAt    time.Time `json:"closed_at,omitzero"`
+	App         int64     `json:"app,omitempty"` // the App through which it was made
 
 	comments int
 }

@@ -31,6 +31,9 @@ func (s *Server) issueJSON(repo *repository, i *Issue) obj {
 		"created_at": at(i.CreatedAt), "updated_at": at(i.UpdatedAt), "author_association": s.association(repo, &i.Author),
 		"performed_via_github_app": nil, "reactions": s.rollup(repo, url, i.ID),
 	}
+	if app := s.apps[i.App]; app != nil {
+		o["performed_via_github_app"] = s.appJSON(app)
+	}
 	if i.PullRequest {
 		api := s.api("repos", repo.FullName(), "pulls", i.Number)
 		o["pull_request"] = obj{"url": api, "html_url": html, "diff_url": html + ".diff", "patch_url": html + ".patch", "merged_at": nil}
@@ -98,6 +101,9 @@ func (s *Server) createIssueREST(c *call) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	i := s.newIssue(c.repo, c.actor.user, in.Title, in.Body)
+	if c.actor.app != nil {
+		i.App = c.actor.app.ID
+	}
 	s.tellIssue(c.repo, i, "opened", c.actor.user, nil)
 	for _, l := range in.Labels {
 		s.addLabel(c.repo, i, c.actor.user, l)
