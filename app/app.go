@@ -31,6 +31,7 @@ import (
 	"github.com/seed-bc0cc349/anvil/app/runapi"
 	"github.com/seed-bc0cc349/anvil/app/sanitize"
 	"github.com/seed-bc0cc349/anvil/app/schedule"
+	"github.com/seed-bc0cc349/anvil/app/secret"
 	"github.com/seed-bc0cc349/anvil/app/store"
 	"github.com/seed-bc0cc349/anvil/config"
 )
@@ -92,7 +93,7 @@ func (a *App) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	secret, err := cfg.WebhookSecret()
+	webhookSecret, err := cfg.WebhookSecret()
 	if err != nil {
 		return err
 	}
@@ -110,7 +111,7 @@ func (a *App) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	markerKey, err := hkdf.Key(sha256.New, secret, nil, "anvil marker", 32)
+	markerKey, err := hkdf.Key(sha256.New, webhookSecret, nil, "anvil marker", 32)
 	if err != nil {
 		return err
 	}
@@ -127,7 +128,7 @@ func (a *App) connect(ctx context.Context) error {
 			who, err := self.get(ctx)
 			return intake.Reader{
 				Self:  intake.Self{AppID: who.AppID, BotID: who.Bot.ID},
-				Offer: offer, PromptBytes: cfg.Limits.PromptBytes, ValidRef: git.ValidateRef, Clean: sanitize.Prompt,
+				Offer: offer, PromptBytes: cfg.Limits.PromptBytes, ValidRef: git.ValidateRef, Clean: sanitize.Prompt, Mask: secret.Mask,
 			}, err
 		},
 	}
@@ -160,7 +161,7 @@ func (a *App) connect(ctx context.Context) error {
 	inspector, err := inspect.New(inspect.Config{
 		Git: program, Dir: filepath.Join(cfg.DataDir, "quarantine"),
 		Canaries: func() []inspect.Canary {
-			return append(keysOf(cfg), inspect.Canary{Kind: "the webhook secret", Value: string(secret)})
+			return append(keysOf(cfg), inspect.Canary{Kind: "the webhook secret", Value: string(webhookSecret)})
 		},
 	})
 	if err != nil {
@@ -200,7 +201,7 @@ func (a *App) connect(ctx context.Context) error {
 	}
 	a.store.Queue = a.queue
 
-	door, err := hook.New(secret, a.store, now, log)
+	door, err := hook.New(webhookSecret, a.store, now, log)
 	if err != nil {
 		return err
 	}

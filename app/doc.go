@@ -59,7 +59,7 @@
 // (artifacts by digest), github (the few calls we make; beside it githubtest, a
 // GitHub that is simulated, as gateway/modeltest is a model that follows a script),
 // git (the git program, hardened), policy (who may have what), sanitize (text from
-// outside made safe).
+// outside made safe), secret (what looks like one, found and masked).
 //
 // # The import law
 //

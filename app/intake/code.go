@@ -26,4 +26,5 @@ const (
 	CodePayload    anvil.Code = "WH_JSON"
 	CodeMultiple   anvil.Code = "CMD_MULTIPLE"        // a notice: the task goes on
 	CodeHiddenText anvil.Code = "HIDDEN_TEXT_REMOVED" // a notice: the task goes on
+	CodeSecret     anvil.Code = "SECRET_IN_PROMPT"    // a notice: the task goes on
 )

@@ -81,6 +81,7 @@ func newDesk(t *testing.T) *desk {
 			return Reader{
 				Offer: policy.Offer{Default: "sample", Models: map[string][]string{"sample": nil}}, ValidRef: func(string) error { return nil },
 				Clean: func(_, text string) (string, []anvil.RemovedHidden) { return text, nil },
+				Mask:  func(text string) (string, []string) { return text, nil },
 			}, nil
 		},
 	}

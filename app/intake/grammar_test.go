@@ -33,6 +33,13 @@ func reader() Reader {
 			}
 			return strings.ReplaceAll(text, "\u200b", ""), []anvil.RemovedHidden{{Where: where, Kind: "zero-width character", Count: n}}
 		},
+		// And one for the real search: it knows one secret.
+		Mask: func(text string) (string, []string) {
+			if !strings.Contains(text, "hunter2") {
+				return text, nil
+			}
+			return strings.ReplaceAll(text, "hunter2", "[secret removed]"), []string{"a-password"}
+		},
 	}
 }
 

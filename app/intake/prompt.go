@@ -9,13 +9,19 @@ import (
 )
 
 // snapshot takes the prompt from the signed texts, without what people cannot
-// see in them. What was taken out is listed, so that it is not lost silently.
+// see in them and without what looks like a secret. What was taken out is listed, so
+// that it is not lost silently.
 func (r Reader) snapshot(c *anvil.Command, instruction string, i *issue) *anvil.Problem {
 	var removed []anvil.RemovedHidden
+	var secrets []string
 	clean := func(where, text string) string {
 		visible, gone := r.Clean(where, text)
 		removed = append(removed, gone...)
-		return strings.TrimSpace(visible)
+		masked, kinds := r.Mask(visible)
+		if len(kinds) > 0 {
+			secrets = append(secrets, fmt.Sprintf("%s in the %s", strings.Join(kinds, ", "), where))
+		}
+		return strings.TrimSpace(masked)
 	}
 	prompt := anvil.Prompt{
 		Instruction: clean("comment", instruction),
@@ -40,6 +46,11 @@ func (r Reader) snapshot(c *anvil.Command, instruction string, i *issue) *anvil.
 	c.Prompt = prompt
 	if len(removed) > 0 {
 		c.Notices = append(c.Notices, hiddenText(removed))
+	}
+	if len(secrets) > 0 {
+		c.Notices = append(c.Notices, anvil.Problemf(CodeSecret,
+			"Rotate it now, for everybody who can read this thread could read it, and then take it out of the text",
+			"what looks like a secret was kept from the agent: %s", strings.Join(secrets, "; ")))
 	}
 	return nil
 }

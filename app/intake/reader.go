@@ -26,6 +26,8 @@ type Reader struct {
 	ValidRef func(name string) error
 	// Clean removes hidden text. Where is what the text is, such as "comment".
 	Clean func(where, text string) (string, []anvil.RemovedHidden)
+	// Mask takes out what looks like a secret, and says of which kinds it was.
+	Mask func(text string) (string, []string)
 }
 
 // Reading is what a delivery says.
@@ -119,6 +121,7 @@ func pending(request Request) Reading {
 // command begins a command with what every payload says alike.
 func (r Reader) command(d anvil.Delivery, p *payload, i *issue) anvil.Command {
 	title, _ := r.Clean("issue title", i.Title)
+	title, _ = r.Mask(title)
 	return anvil.Command{
 		Delivery: d.ID,
 		Thread: anvil.Thread{

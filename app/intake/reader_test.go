@@ -227,6 +227,23 @@ func TestTheRequesterHearsOfWhatWasLeftOut(t *testing.T) {
 	}
 }
 
+// A secret is masked wherever a task keeps text, and the notice names the places and
+// kinds, not the value.
+func TestAPastedSecretIsKeptFromTheTask(t *testing.T) {
+	t.Parallel()
+	reading := read(t, delivery("issue_comment", o{
+		"comment.body": "/anvil log in with hunter2", "issue.title": "hunter2 is refused", "issue.body": "why hunter2?",
+	}))
+	c := reading.Request.Command
+	if text := fmt.Sprintf("%+v", c); strings.Contains(text, "hunter2") || strings.Count(text, "[secret removed]") != 4 {
+		t.Errorf("the command is %s", text)
+	}
+	want := "SECRET_IN_PROMPT: what looks like a secret was kept from the agent: a-password in the comment; a-password in the issue title; a-password in the issue body. Rotate it now"
+	if notices := fmt.Sprint(c.Notices); !strings.Contains(notices, want) {
+		t.Errorf("notices %s do not say %q", notices, want)
+	}
+}
+
 func TestInstallationsChange(t *testing.T) {
 	t.Parallel()
 	repos := []o{{"id": 900, "full_name": "octo/hello"}}

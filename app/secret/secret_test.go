@@ -28,10 +28,7 @@ func TestSecretsAreTakenOut(t *testing.T) {
 		"the same token another time":   {oldToken + " and again " + oldToken, "github-token"},
 		"a token in the middle of text": {"x=" + oldToken + ";", "github-token"},
 	} {
-		masked, kinds, err := secret.Mask(t.Context(), "Before it.\n"+c.value+"\nAfter it.")
-		if err != nil {
-			t.Fatal(err)
-		}
+		masked, kinds := secret.Mask("Before it.\n" + c.value + "\nAfter it.")
 		core := c.value
 		if c.kind == "generic-api-key" {
 			core = "Vn6Tx1Lw9Kb4"
@@ -49,8 +46,8 @@ func TestWhatIsNoSecretStays(t *testing.T) {
 		"", "fix the failing test", "see https://example.com/a/b/c?page=12 and issue 1234567890", "it broke in 0123456789abcdef0123456789abcdef01234567",
 		"panic: runtime error: index out of range [5] with length 3\n\tmain.go:1234 +0x1b4", "The password is the name of my cat.",
 	} {
-		if masked, kinds, err := secret.Mask(t.Context(), text); masked != text || kinds != nil || err != nil {
-			t.Errorf("%q became %q: %v, %v", text, masked, kinds, err)
+		if masked, kinds := secret.Mask(text); masked != text || kinds != nil {
+			t.Errorf("%q became %q: %v", text, masked, kinds)
 		}
 	}
 }
