@@ -314,7 +314,11 @@ func containmentOf(cfg *config.Config) runapi.Containment {
 func enginesOf(cfg *config.Config) map[string]runapi.Engine {
 	engines := map[string]runapi.Engine{}
 	for name, e := range cfg.Engines {
-		engines[name] = runapi.Engine{Name: name, Kind: e.Kind, Command: e.Command, PassEnv: e.PassEnv}
+		engine := runapi.Engine{Name: name, Kind: e.Kind, Version: e.Version, Command: e.Command, PassEnv: e.PassEnv}
+		if engine.Version == config.AnyVersion {
+			engine.Version = ""
+		}
+		engines[name] = engine
 	}
 	return engines
 }

@@ -155,14 +155,31 @@ type Dispatch struct {
 
 // Engine is one coding agent and how it is started on the runner.
 type Engine struct {
-	// Kind is the adapter that speaks to it. Default and only value: command,
-	// a program that gets the prompt on its standard input and changes files in
-	// its working directory.
+	// Kind is the adapter that speaks to it:
+	//
+	//	codex    the Codex CLI (npm: @openai/codex)
+	//	claude   Claude Code (npm: @anthropic-ai/claude-code)
+	//	acp      any agent that speaks the Agent Client Protocol over its standard
+	//	         input and output, such as opencode acp or gemini --acp
+	//	command  any program that gets the prompt on its standard input and changes
+	//	         files in its working directory
+	//
+	// Default: command.
 	Kind string `yaml:"kind"`
 
-	// Command is the program and its arguments, no shell. Required for kind
-	// command. It is shown to whoever can read a run: put no secret in it.
+	// Command is the program and its arguments, no shell, as it is found on the
+	// runner. Required for the kinds command and acp; for codex and claude it stands
+	// in the place of the program of that name on the PATH. It is shown to whoever
+	// can read a run: put no secret in it.
 	Command []string `yaml:"command"`
+
+	// Version is the version that the program on the runner must have; with another
+	// one a run ends before any model is asked. Default: the version that the
+	// adapter was tried with, 0.169.0 for codex and 2.1.330 for claude; any for the
+	// other kinds. The word any turns the comparison off: what these programs print
+	// and accept changes often, so expect surprises. The version found is kept with
+	// each run either way.
+	Version string `yaml:"version"`
 
 	// Models are the models that model=NAME may ask for. The first is used when
 	// nobody asks. Default: empty, which means that the engine has no choice of

@@ -151,6 +151,21 @@ func TestEveryFieldIsExplained(t *testing.T) {
 	}
 }
 
+// An engine whose adapter was tried with one version asks for that one.
+func TestEngineVersions(t *testing.T) {
+	t.Parallel()
+	engines := "engines: {codex: {kind: codex}, claude: {kind: claude, version: any, command: [/opt/claude]}, sample: {command: [agent]}}\ndefault_engine: codex\n"
+	got, err := Load(place(t, strings.Replace(least, "engines: {sample: {command: [agent]}}\n", engines, 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"codex": "0.169.0", "claude": AnyVersion, "sample": AnyVersion} {
+		if v := got.Engines[name].Version; v != want {
+			t.Errorf("%s: version %q, want %q", name, v, want)
+		}
+	}
+}
+
 func TestWhatFollowsFromOtherSettings(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
@@ -221,6 +236,8 @@ func TestRefusedStarts(t *testing.T) {
 		{"no engine", change("engines: {sample: {command: [agent]}}", ""), CodeEngine, []string{"engines: {NAME:"}},
 		{"engine without a command", change("{command: [agent]}", "{kind: command}"), CodeEngine, []string{"engines.sample.command"}},
 		{"engine of an unknown kind", change("{command", "{kind: magic, command"), CodeValue, []string{"engines.sample.kind", "command"}},
+		{"an agent of a protocol without a command", change("{command: [agent]}", "{kind: acp}"), CodeEngine, []string{"engines.sample.command"}},
+		{"a version that is none", change("[agent]", "[agent], version: latest"), CodeEngine, []string{"engines.sample.version", "any"}},
 		{"two engines and no default", change("{sample:", "{b: {command: [b]}, sample:"), CodeEngine, []string{"default_engine", "b, sample"}},
 		{"default that is none", least + "default_engine: codex\n", CodeEngine, []string{"codex", "sample"}},
 		{"a job's proof for the agent", change("[agent]", "[agent], pass_env: [actions_id_token_request_token]"), CodeEngine, []string{"act as the job"}},

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -66,6 +67,13 @@ func Parse(text []byte) (*Config, error) {
 	return c, nil
 }
 
+// AnyVersion is the value of an engine's version that accepts every program.
+const AnyVersion = "any"
+
+// testedVersions are the versions that the adapters were tried with; the Makefile
+// installs the same for its tests.
+var testedVersions = map[string]string{"codex": "0.169.0", "claude": "2.1.330"}
+
 // derive fills in what follows from other settings.
 func (c *Config) derive() {
 	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
@@ -87,10 +95,9 @@ func (c *Config) derive() {
 		}
 	}
 	for name, e := range c.Engines {
-		if e.Kind == "" {
-			e.Kind = "command"
-			c.Engines[name] = e
-		}
+		e.Kind = cmp.Or(e.Kind, "command")
+		e.Version = cmp.Or(e.Version, testedVersions[e.Kind], AnyVersion)
+		c.Engines[name] = e
 		if len(c.Engines) == 1 && c.DefaultEngine == "" {
 			c.DefaultEngine = name
 		}

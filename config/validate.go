@@ -96,11 +96,12 @@ func oneSource(ps *Problems, code, path, file, env string) {
 }
 
 var (
-	workflowFile = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*\.ya?ml$`)
-	fullName     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9_.-]{1,100}$`)
-	engineName   = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,38}$`)
-	modelName    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,99}$`)
-	variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	workflowFile  = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*\.ya?ml$`)
+	fullName      = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9_.-]{1,100}$`)
+	engineName    = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,38}$`)
+	modelName     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,99}$`)
+	versionNumber = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+[0-9A-Za-z.+-]{0,40}$`)
+	variableName  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
 
 func (c *Config) checkDispatch(ps *Problems) {
@@ -129,8 +130,12 @@ func (c *Config) checkEngines(ps *Problems) {
 		if !engineName.MatchString(name) {
 			ps.add(CodeEngine, path, "Use lower-case letters, digits, dot, dash and underscore; people type it in engine=NAME", "%q is not a name", name)
 		}
-		oneOf(ps, path+".kind", e.Kind, "command")
-		if len(e.Command) == 0 || strings.TrimSpace(e.Command[0]) == "" {
+		oneOf(ps, path+".kind", e.Kind, "command", "codex", "claude", "acp")
+		if e.Version != AnyVersion && !versionNumber.MatchString(e.Version) {
+			ps.add(CodeEngine, path+".version", "Write it as the program says it with --version, such as 0.169.0, or the word any", "%q is not a version", e.Version)
+		}
+		known := e.Kind == "codex" || e.Kind == "claude"
+		if len(e.Command) == 0 && !known || len(e.Command) > 0 && strings.TrimSpace(e.Command[0]) == "" {
 			ps.add(CodeEngine, path+".command", "Write the program and its arguments as a list", "missing")
 		}
 		for _, m := range e.Models {

@@ -152,6 +152,7 @@ func (r *claudeReader) called(c claudeContent, result string, failed bool) Event
 	_ = json.Unmarshal(c.Input, &in) // of another shape: then it has none of these
 	failure := ""
 	if failed {
+		result = strings.TrimSuffix(strings.TrimPrefix(result, "<tool_use_error>"), "</tool_use_error>")
 		failure = cmp.Or(firstLine([]byte(result)), "failed")
 	}
 	switch c.Name {

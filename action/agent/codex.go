@@ -88,6 +88,9 @@ func codexOptions(w Work) []string {
 		"project_doc_max_bytes=0",
 		"skills.include_instructions=false",
 		"skills.bundled.enabled=false",
+		// A login shell would put the system's PATH in the place of the runner's.
+		"allow_login_shell=false",
+		"tools.update_plan.enabled=true",
 		// The search would happen at the provider, past the egress proxy.
 		`web_search="disabled"`,
 		// The environment is scrubbed already; of its own variables Codex keeps the

@@ -16,6 +16,7 @@ type codexReader struct {
 	tree    string // as the agent names it
 	thread  string
 	message string // the last one
+	plan    string // the last one
 	failure string // why the turn failed
 }
 
@@ -74,12 +75,12 @@ func (r *codexReader) line(line string) []Event {
 	case "error":
 		// It goes on, or turn.failed says why not.
 		return []Event{{Kind: runapi.KindWarning, Text: providerWords(l.Message)}}
-	case "item.completed":
-		return r.item(l.Item)
-	case "item.updated":
+	case "item.started", "item.updated":
 		if l.Item.Type == "todo_list" {
 			return r.item(l.Item)
 		}
+	case "item.completed":
+		return r.item(l.Item)
 	}
 	return nil
 }
@@ -118,7 +119,12 @@ func (r *codexReader) item(i codexItem) []Event {
 		for _, s := range i.Items {
 			steps = append(steps, step{Text: s.Text, Done: s.Completed})
 		}
-		return []Event{planEvent(steps)}
+		e := planEvent(steps)
+		if e.Text == r.plan {
+			return nil // it is said again when it ends
+		}
+		r.plan = e.Text
+		return []Event{e}
 	case "error":
 		return []Event{{Kind: runapi.KindWarning, Text: i.Message}}
 	}

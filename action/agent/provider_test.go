@@ -29,8 +29,12 @@ type provider struct {
 	tools  []string // names of tools that were called over MCP
 }
 
-// call is a tool that the model calls: a shell script, or a tool of the MCP server.
-type call struct{ script, tool string }
+// call is a tool that the model calls: a shell script, a tool of the MCP server, or
+// a tool of the CLI's own with its input.
+type call struct {
+	script, tool string
+	own, input   string
+}
 
 func play(t *testing.T, calls ...call) *provider {
 	p := &provider{calls: calls}
@@ -55,6 +59,7 @@ func (p *provider) handle(w http.ResponseWriter, r *http.Request) {
 	case "POST /v1/responses", "POST /v1/messages":
 		p.asked = append(p.asked, string(body))
 		if p.refuse != "" {
+			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusBadRequest)
 			fmt.Fprintf(w, `{"type":"error","error":{"type":"invalid_request_error","code":"x","message":%q}}`, p.refuse)
 			return
@@ -113,6 +118,8 @@ func (p *provider) respond(w io.Writer, body []byte) {
 		item = map[string]any{"type": "function_call", "id": "fc_" + id, "call_id": "call_" + id, "name": "exec_command", "arguments": fmt.Sprintf(`{"cmd":%q}`, c.script)}
 		if c.tool != "" {
 			item["name"], item["namespace"], item["arguments"] = c.tool, "mcp__anvil", "{}"
+		} else if c.own != "" {
+			item["name"], item["arguments"] = c.own, c.input
 		}
 	}
 	send(w, "response.output_item.done", map[string]any{"item": item})
@@ -148,6 +155,8 @@ func (p *provider) message(w io.Writer, body []byte) {
 		block = map[string]any{"type": "tool_use", "id": "toolu_" + id, "name": "Bash", "input": map[string]any{}}
 		if c.tool != "" {
 			block["name"], input = "mcp__anvil__"+c.tool, []byte("{}")
+		} else if c.own != "" {
+			block["name"], input = c.own, []byte(c.input)
 		}
 		delta, stop = map[string]any{"type": "input_json_delta", "partial_json": string(input)}, "tool_use"
 	}

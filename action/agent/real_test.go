@@ -200,7 +200,8 @@ func TestRealRefusal(t *testing.T) {
 		if !errors.As(err, &e) || e.Code != "GW_BUDGET" || !strings.Contains(e.What, "the budget of this run is used up") {
 			t.Errorf("%v\n%s", err, w.Raw)
 		}
-		if len(p.asked) != 1 {
+		// Claude Code asks again without what a provider may not know.
+		if len(p.asked) > 3 || kind == "codex" && len(p.asked) != 1 {
 			t.Errorf("asked %d times after a 400", len(p.asked))
 		}
 	})
