@@ -135,6 +135,7 @@ func (a *App) connect(ctx context.Context) error {
 	scheduler := &schedule.Scheduler{
 		Store:    a.store,
 		Capacity: schedule.Capacity{Total: cfg.Capacity.Total, PerRepository: cfg.Capacity.PerRepository},
+		Log:      log,
 	}
 	actions := &dispatch.Actions{GitHub: hub, Workflow: cfg.Dispatch.Workflow, Central: cfg.Dispatch.Repository, Ref: cfg.Dispatch.Ref}
 	preparer := &dispatch.Preparer{GitHub: hub, Offer: offer, Kinds: kindsOf(cfg), ValidRef: git.ValidateRef}
@@ -146,6 +147,7 @@ func (a *App) connect(ctx context.Context) error {
 		return err
 	}
 	a.store.Changed = a.models.Forget
+	scheduler.Waits = a.models.Waits
 	leases := &lease.Server{
 		Store: a.store, Verifier: verifier, GitHub: hub, Blobs: a.blobs, Engines: enginesOf(cfg), Relays: a.models.Serves, Now: now, Log: log,
 		Place: lease.Workplace{

@@ -2,6 +2,7 @@ package app
 
 import (
 	"log/slog"
+	"math"
 	"net/url"
 	"slices"
 	"time"
@@ -28,8 +29,15 @@ func gatewayOf(cfg *config.Config, s *store.Store, now func() time.Time, log *sl
 		prices[i] = gateway.Price(p)
 	}
 	g := cfg.Gateway
+	budgets := []gateway.Budget{{Scope: anvil.ScopeRun, Limit: anvil.Spent{Calls: g.MaxCalls}}}
+	for _, b := range cfg.Budgets {
+		budgets = append(budgets, gateway.Budget{
+			Scope: anvil.Scope(b.Scope), Limit: anvil.Spent{CostMicros: int64(math.Round(b.USD * 1e6)), Tokens: b.Tokens},
+			Day: b.Per == "day", Cheaper: b.OnLimit == "cheaper", Queue: b.OnLimit == "queue",
+		})
+	}
 	return gateway.New(gateway.Config{
-		Store: s, Upstreams: upstreams, Prices: prices, Hosted: g.HostedTools, BodyBytes: g.BodyBytes, OutputTokens: g.OutputTokens,
+		Store: s, Upstreams: upstreams, Prices: prices, Budgets: budgets, Cheaper: g.CheaperModels, Hosted: g.HostedTools, BodyBytes: g.BodyBytes, OutputTokens: g.OutputTokens,
 		Parallel: g.ParallelCalls, Silence: g.AnswerWithin, Now: now, Log: log,
 		Models: func(e anvil.EngineInfo) []string {
 			var all []string

@@ -82,6 +82,10 @@ type Config struct {
 
 	// Gateway says which models runs may call through this server.
 	Gateway Gateway `yaml:"gateway"`
+
+	// Budgets bound what is spent on models. Default: none; gateway.max_calls and
+	// limits.work still bound each run.
+	Budgets []Budget `yaml:"budgets"`
 }
 
 // GitHub is the connection to one GitHub, as one App.

@@ -12,8 +12,10 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"path"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -254,6 +256,15 @@ func TestRefusedStarts(t *testing.T) {
 		{"every host", least + "containment: {allow: ['*']}\n", CodeValue, []string{"containment.allow", "wildcard", ".example.com"}},
 		{"an address to allow", least + "containment: {repositories_may_allow: [10.0.0.1]}\n", CodeValue, []string{"containment.repositories_may_allow", "10.0.0.1"}},
 		{"hosts without a network", least + "containment: {network: none, allow: [a.example]}\n", CodeConflict, []string{"containment.allow"}},
+		{"upstream without an address", least + "gateway: {upstreams: [{name: a, protocols: [chat]}]}\n", CodeUpstream, []string{"upstreams[0].base_url"}},
+		{"upstream of an unknown protocol", least + "gateway: {upstreams: [{name: a, protocols: [smtp], base_url: 'https://a.example'}]}\n", CodeValue, []string{"responses, chat, messages"}},
+		{"a key over http", least + "gateway: {upstreams: [{name: a, protocols: [chat], base_url: 'http://a.example', key_file: webhook-secret}]}\n", CodeUpstream, []string{"unencrypted"}},
+		{"a key that is not there", least + "gateway: {upstreams: [{name: a, protocols: [chat], base_url: 'https://a.example', key_env: ANVIL_TEST_NO_SUCH}]}\n", CodeUpstreamKey, []string{"ANVIL_TEST_NO_SUCH"}},
+		{"budget of nothing", least + "budgets: [{scope: run}]\n", CodeValue, []string{"budgets[0]", "usd"}},
+		{"budget of nobody", least + "budgets: [{scope: team, usd: 1}]\n", CodeValue, []string{"organisation"}},
+		{"waiting for ever", least + "budgets: [{scope: user, usd: 1, on_limit: queue}]\n", CodeConflict, []string{"per: day"}},
+		{"cheaper than what", least + "budgets: [{scope: user, usd: 1, on_limit: cheaper}]\n", CodeConflict, []string{"cheaper_models"}},
+		{"a model without a price", strings.Replace(least, "[agent]", "[agent], models: [nameless]", 1) + "budgets: [{scope: run, usd: 1}]\ngateway: {upstreams: [{name: a, protocols: [chat], base_url: 'http://a.example'}]}\n", CodeValue, []string{"nameless", "gateway.prices"}},
 		{"log format", least + "log_format: xml\n", CodeValue, []string{"text, json"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -397,5 +408,23 @@ func TestSecretsFromTheEnvironment(t *testing.T) {
 	t.Setenv("ANVIL_TEST_SECRET", "")
 	if _, err := c.WebhookSecret(); err == nil || !strings.Contains(err.Error(), CodeNoSecret) {
 		t.Errorf("an empty variable: %v", err)
+	}
+}
+
+// The built-in prices can be read, and the row of a model is the one that is meant.
+func TestPrices(t *testing.T) {
+	t.Parallel()
+	table, err := Default().PriceTable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for model, input := range map[string]float64{
+		"claude-opus-4-5-20251101": 5, "claude-opus-4-20250514": 15, "claude-opus-4-1-20250805": 15, "claude-sonnet-4-5": 3,
+		"claude-haiku-4-5": 1, "gpt-5": 1.25, "gpt-5-codex": 1.25, "gpt-5.1-codex-mini": 0.25, "gpt-5-mini": 0.25, "gpt-5.2": 1.75,
+	} {
+		i := slices.IndexFunc(table, func(p Price) bool { ok, _ := path.Match(p.Model, model); return ok })
+		if i < 0 || table[i].Input != input {
+			t.Errorf("%s: row %d, want %g per million", model, i, input)
+		}
 	}
 }

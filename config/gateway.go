@@ -40,6 +40,10 @@ type Gateway struct {
 	// silent in the middle of one. Default: 10m; models think for minutes.
 	AnswerWithin time.Duration `yaml:"answer_within"`
 
+	// CheaperModels names for a model the one that takes its place once four fifths of
+	// a budget with on_limit: cheaper are used. Default: none.
+	CheaperModels map[string]string `yaml:"cheaper_models"`
+
 	// Prices come before the table that is built in (config/prices.yaml), whose
 	// rows they are written like. Default: none.
 	Prices []Price `yaml:"prices"`
@@ -100,4 +104,31 @@ type Price struct {
 
 	// Output is the price of what the model writes, reasoning included. Default: 0.
 	Output float64 `yaml:"output"`
+}
+
+// Budget bounds what each run, task, user, repository or organisation may use of
+// models. What a call can cost at most is reserved before it, so a budget is
+// overrun by one call at most. At four fifths people are told.
+type Budget struct {
+	// Scope is whose budget it is: run, task, user, repository or organisation.
+	// Required. Each one has the whole budget to itself.
+	Scope string `yaml:"scope"`
+
+	// USD is the money, in US dollars. Default: 0, which means no bound; at least
+	// one of USD and Tokens is required. Every model that may be used then needs a
+	// price.
+	USD float64 `yaml:"usd"`
+
+	// Tokens is how many may go in and out together. Default: 0, which means no
+	// bound.
+	Tokens int64 `yaml:"tokens"`
+
+	// Per is total or day (UTC). Default: total.
+	Per string `yaml:"per"`
+
+	// OnLimit is what happens when it is used up. Default: stop, which ends the run
+	// with BUDGET_EXCEEDED. cheaper does so too, but from four fifths on calls go to
+	// the model that gateway.cheaper_models names. queue, for a budget per day,
+	// moreover keeps further runs waiting until the next day.
+	OnLimit string `yaml:"on_limit"`
 }

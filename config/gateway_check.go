@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"time"
 )
@@ -52,6 +53,56 @@ func (c *Config) checkGateway(ps *Problems) {
 	count(ps, "gateway.max_calls", g.MaxCalls, 1, 1_000_000)
 	count(ps, "gateway.parallel_calls", int64(g.ParallelCalls), 1, 10_000)
 	span(ps, "gateway.answer_within", g.AnswerWithin, time.Second, time.Hour)
+	c.checkBudgets(ps)
+}
+
+func (c *Config) checkBudgets(ps *Problems) {
+	money := false
+	for i, b := range c.Budgets {
+		at := fmt.Sprintf("budgets[%d]", i)
+		oneOf(ps, at+".scope", b.Scope, "run", "task", "user", "repository", "organisation")
+		oneOf(ps, at+".per", b.Per, "total", "day")
+		oneOf(ps, at+".on_limit", b.OnLimit, "stop", "cheaper", "queue")
+		switch {
+		case !(b.USD >= 0 && b.USD <= 1e9) || b.Tokens < 0:
+			ps.add(CodeValue, at, "Write amounts that are not negative", "the amount is out of range")
+		case b.USD == 0 && b.Tokens == 0:
+			ps.add(CodeValue, at, "Set usd, tokens or both", "it bounds nothing")
+		}
+		if b.OnLimit == "queue" && b.Per != "day" {
+			ps.add(CodeConflict, at+".on_limit", "Add per: day, or use stop", "runs would wait for a budget that never begins anew")
+		}
+		if b.OnLimit == "cheaper" && len(c.Gateway.CheaperModels) == 0 {
+			ps.add(CodeConflict, at+".on_limit", "Set gateway.cheaper_models: {MODEL: CHEAPER}, or use stop", "no cheaper model is named")
+		}
+		money = money || b.USD > 0
+	}
+	if money && len(c.Gateway.Upstreams) > 0 {
+		c.checkPrices(ps)
+	}
+}
+
+// checkPrices wants a price for every model that can be asked for: one without would
+// be a hole in each budget.
+func (c *Config) checkPrices(ps *Problems) {
+	table, err := c.PriceTable()
+	if err != nil {
+		ps.add(CodeValue, "gateway.prices", "Use the anvil program as it was built", "%v", err)
+		return
+	}
+	models := append([]string{}, c.Gateway.SmallModels...)
+	for _, name := range c.EngineNames() {
+		models = append(models, c.Engines[name].Models...)
+	}
+	for _, cheaper := range c.Gateway.CheaperModels {
+		models = append(models, cheaper)
+	}
+	slices.Sort(models)
+	for _, model := range slices.Compact(models) {
+		if !slices.ContainsFunc(table, func(p Price) bool { ok, _ := path.Match(p.Model, model); return ok }) {
+			ps.add(CodeValue, "gateway.prices", fmt.Sprintf("Add a row for it, such as {model: %q, input: 1, output: 5}; 0 if it costs nothing", model), "%s has no price, and there are budgets in US dollars", model)
+		}
+	}
 }
 
 // wrongUpstream says what keeps an upstream's address from being asked, or "".

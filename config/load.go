@@ -111,6 +111,10 @@ func (c *Config) derive() {
 			}
 		}
 	}
+	for i := range c.Budgets {
+		b := &c.Budgets[i]
+		b.Per, b.OnLimit = cmp.Or(b.Per, "total"), cmp.Or(b.OnLimit, "stop")
+	}
 	if c.Capacity.PerRepository == 0 {
 		c.Capacity.PerRepository = min(2, c.Capacity.Total)
 	}

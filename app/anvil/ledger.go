@@ -32,4 +32,6 @@ type Contender struct {
 	Repository int64
 	State      State
 	QueuedAt   time.Time
+	// Waits keeps a queued run from getting a slot now.
+	Waits bool
 }

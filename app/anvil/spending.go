@@ -26,14 +26,37 @@ type Spender struct {
 	Subject string // the id of the run, task, user, repository or installation
 }
 
-// Spent is money and tokens.
+// CodeBudgetExceeded is the problem of a run that ended because a budget was used up.
+const CodeBudgetExceeded Code = "BUDGET_EXCEEDED"
+
+// Kinds of server events about budgets.
+const (
+	KindBudgetLow  = "budget.low"  // most of a budget is used
+	KindBudgetOver = "budget.over" // a budget is used up, and the run ends
+	KindBudgetWait = "budget.wait" // the run gets no slot until a budget begins anew
+)
+
+// Spent is what was used of models.
 type Spent struct {
 	CostMicros int64 // millionths of a US dollar
 	Tokens     int64
+	Calls      int64
 }
 
 // Add adds v to s.
-func (s *Spent) Add(v Spent) { s.CostMicros += v.CostMicros; s.Tokens += v.Tokens }
+func (s *Spent) Add(v Spent) {
+	s.CostMicros += v.CostMicros
+	s.Tokens += v.Tokens
+	s.Calls += v.Calls
+}
+
+// Sub takes v off s.
+func (s *Spent) Sub(v Spent) { s.Add(Spent{-v.CostMicros, -v.Tokens, -v.Calls}) }
+
+// Spent is what the call has used so far.
+func (c ModelCall) Spent() Spent {
+	return Spent{CostMicros: c.Usage.CostMicros, Tokens: c.Usage.Tokens(), Calls: c.Usage.Calls}
+}
 
 // Spender says who spends in a scope when the call is made.
 func (c ModelCall) Spender(scope Scope) Spender {

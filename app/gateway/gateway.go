@@ -18,6 +18,9 @@ type Store interface {
 	Caller(ctx context.Context, id anvil.RunID) (anvil.Caller, error)
 	SaveCalls(ctx context.Context, calls []anvil.ModelCall) error
 	SettleCutCalls(ctx context.Context) error
+	Spending(ctx context.Context, who anvil.Spender, day int64) (anvil.Spent, error)
+	Amend(ctx context.Context, id anvil.RunID, change func(*anvil.Run) error, next ...anvil.Job) (anvil.Run, error)
+	Tell(ctx context.Context, id anvil.RunID, kind, text string) error
 }
 
 // Config says what a gateway relays, and on which terms.
@@ -25,8 +28,12 @@ type Config struct {
 	Store     Store
 	Upstreams []Upstream // in the order in which they are asked
 	// Models lists what a run of an engine may use, its own model first.
-	Models func(engine anvil.EngineInfo) []string
-	Prices []Price
+	Models  func(engine anvil.EngineInfo) []string
+	Prices  []Price
+	Budgets []Budget
+	// Cheaper names for a model the one that takes its place once a budget that wants
+	// it is low.
+	Cheaper map[string]string
 	// Hosted names the kinds of tools that a provider may carry out, such as
 	// web_search. They reach what a run's own network may not.
 	Hosted       []string
@@ -46,6 +53,7 @@ type Gateway struct {
 	upstreams []*upstream
 	models    func(anvil.EngineInfo) []string
 	prices    []Price
+	cheaper   map[string]string
 	hosted    []string
 	keys      keys
 	bodyBytes int64
@@ -69,7 +77,7 @@ type Gateway struct {
 // New returns a gateway. It asks nobody anything yet.
 func New(c Config) *Gateway {
 	g := &Gateway{
-		store: c.Store, models: c.Models, prices: c.Prices, hosted: c.Hosted, bodyBytes: c.BodyBytes, output: c.OutputTokens,
+		store: c.Store, models: c.Models, prices: c.Prices, cheaper: c.Cheaper, hosted: c.Hosted, bodyBytes: c.BodyBytes, output: c.OutputTokens,
 		parallel: c.Parallel, silence: c.Silence, now: c.Now, sleep: sleep, log: c.Log, stop: func() {},
 		transport: &http.Transport{
 			Proxy:       http.ProxyFromEnvironment,
@@ -78,7 +86,7 @@ func New(c Config) *Gateway {
 			ForceAttemptHTTP2: true, DisableCompression: true, MaxIdleConnsPerHost: 64, IdleConnTimeout: 90 * time.Second,
 			TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: c.Silence, MaxResponseHeaderBytes: 64 << 10,
 		},
-		ledger: newLedger(c.Store, c.Now, c.Log),
+		ledger: newLedger(c.Store, c.Budgets, c.Now, c.Log),
 		passes: map[anvil.RunID]*pass{}, live: map[anvil.RunID]map[*call]struct{}{},
 	}
 	for _, u := range c.Upstreams {
@@ -125,8 +133,10 @@ type call struct {
 	price   Price
 	priced  bool
 	most    anvil.Usage // that it can take
+	held    *reservation
 	row     anvil.ModelCall
-	broken  bool // the connection to the engine has to break
+	began   time.Time // by the real clock: for the estimate of what was cut
+	broken  bool      // the connection to the engine has to break
 }
 
 // Front answers what is below a run's model path before next sees it: a mux would
@@ -199,13 +209,12 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, c *call, p *pass
 	deadlines := http.NewResponseController(w)
 	_ = deadlines.SetReadDeadline(time.Time{}) // not every writer has deadlines
 	_ = deadlines.SetWriteDeadline(time.Time{})
-	c.row = anvil.ModelCall{
-		Run: p.caller.Run.ID, Task: p.caller.Run.Task, Session: p.caller.Session, User: p.caller.User,
-		Repository: p.caller.Repository, Installation: p.caller.Installation,
-		Protocol: string(c.route.protocol), Model: c.request.model, StartedAt: g.now(),
+	c.row = rowOf(p.caller)
+	c.row.Protocol, c.row.Model, c.row.StartedAt = string(c.route.protocol), c.request.model, g.now()
+	if no = g.reserve(c); no != nil {
+		return no
 	}
-	g.estimate(c)
-	g.ledger.reserve(&c.row)
+	c.began = time.Now()
 	buffer := buffers.Get().(*[]byte)
 	defer buffers.Put(buffer)
 	a, no := g.ask(c.ctx, c, *buffer)
@@ -220,22 +229,6 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, c *call, p *pass
 		g.log.Info("model call cut", "run", id(p), "model", c.row.Model, "upstream", c.row.Upstream, "code", no.code, "cause", no.cause)
 	}
 	return nil
-}
-
-// estimate sets the most that a call can take: a token is a byte at least, and a
-// picture some thousand tokens whatever its bytes.
-func (g *Gateway) estimate(c *call) {
-	q := c.request
-	output := q.output
-	if output == 0 {
-		output = g.output
-	}
-	c.most = anvil.Usage{Input: int64(len(q.body)) + pictures(q.body)*tokensPerPicture, Output: output * q.answers}
-	c.price, c.priced = priceOf(g.prices, q.model)
-	if c.route.count {
-		c.most = anvil.Usage{}
-	}
-	c.row.ReservedMicros = c.price.most(c.most)
 }
 
 // refuse tells an engine why its call is not answered.

@@ -2,112 +2,203 @@ package gateway
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 )
 
-// batchPause is the least time between two writes: calls that come meanwhile are
-// written together, and others get at the database.
-const batchPause = 10 * time.Millisecond
-
-// ledger holds the calls under way, and writes them down in batches.
+// ledger holds what is spent and reserved, and is the authority on it: the
+// database follows some milliseconds behind.
+//
+// A call is let through if all that it can cost at most fits beside what is used and
+// reserved. If it does not fit, but there is something left, it waits for the calls
+// under way, and goes alone: so a budget can be used to its end, and what goes
+// beyond it is one request, however many are made at once.
 type ledger struct {
-	store Store
-	log   *slog.Logger
-	now   func() time.Time
-	wake  chan struct{} // holds one: there is something to write
+	store   Store
+	budgets []Budget
+	log     *slog.Logger
+	now     func() time.Time
+	wake    chan struct{} // holds one: there is something to write
 
-	mu      sync.Mutex
-	lastID  int64
-	unsaved map[int64]anvil.ModelCall
+	writing sync.Mutex // held while a batch is written: one at a time, in order
+
+	mu       sync.Mutex
+	lastID   int64
+	accounts map[accountKey]*account
+	freed    chan struct{} // closed and made anew when a call has settled; nil while nobody waits
+	unsaved  map[int64]anvil.ModelCall
+	notices  []notice
+	swept    time.Time
 }
 
-func newLedger(store Store, now func() time.Time, log *slog.Logger) *ledger {
-	return &ledger{store: store, now: now, log: log, wake: make(chan struct{}, 1), unsaved: map[int64]anvil.ModelCall{}}
+// notice is something that people should be told of a run.
+type notice struct {
+	run  anvil.RunID
+	text string
 }
 
-// reserve begins a call.
-func (l *ledger) reserve(row *anvil.ModelCall) {
+// reservation is what a call holds of the accounts it spends from.
+type reservation struct {
+	keys []accountKey // one for each budget
+	most anvil.Spent
+}
+
+func newLedger(store Store, budgets []Budget, now func() time.Time, log *slog.Logger) *ledger {
+	return &ledger{
+		store: store, budgets: budgets, now: now, log: log, wake: make(chan struct{}, 1),
+		accounts: map[accountKey]*account{}, unsaved: map[int64]anvil.ModelCall{},
+	}
+}
+
+// verdict is what the budgets say to a call.
+type verdict int
+
+const (
+	granted verdict = iota
+	tooMuch         // a budget is used up
+	cheaper         // a budget is low, and wants a cheaper model
+)
+
+// reserve begins a call that takes most, waiting for its turn if need be. thrifty says
+// that it is a cheaper model's already. With tooMuch comes the budget that is used up.
+func (l *ledger) reserve(ctx context.Context, row *anvil.ModelCall, most anvil.Spent, thrifty bool) (*reservation, verdict, *Budget, error) {
+	r := &reservation{most: most, keys: make([]accountKey, len(l.budgets))}
+	for i, b := range l.budgets {
+		r.keys[i] = accountKey{row.Spender(b.Scope), b.dayOf(row.StartedAt)}
+	}
+	for {
+		if err := l.open(ctx, r.keys); err != nil {
+			return nil, tooMuch, nil, err
+		}
+		said, over, wait := l.book(row, r, thrifty)
+		if wait == nil {
+			if said == granted {
+				l.signal()
+			}
+			return r, said, over, nil
+		}
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return nil, tooMuch, nil, ctx.Err()
+		}
+	}
+}
+
+// book reserves, if all budgets allow. wait is closed when it is worth asking again.
+func (l *ledger) book(row *anvil.ModelCall, r *reservation, thrifty bool) (said verdict, over *Budget, wait <-chan struct{}) {
 	l.mu.Lock()
+	defer l.mu.Unlock()
+	busy := false
+	for i, b := range l.budgets {
+		a := l.accounts[r.keys[i]]
+		if a == nil { // swept since it was opened
+			again := make(chan struct{})
+			close(again)
+			return granted, nil, again
+		}
+		switch {
+		case b.over(a):
+			return tooMuch, &b, nil
+		case b.Cheaper && !thrifty && b.low(a):
+			said = cheaper
+		case !b.fits(a, r.most) && a.reserved.Calls > 0:
+			busy = true
+		}
+	}
+	switch {
+	case said == cheaper:
+		return cheaper, nil, nil
+	case busy:
+		if l.freed == nil {
+			l.freed = make(chan struct{})
+		}
+		return granted, nil, l.freed
+	}
+	for _, key := range r.keys {
+		a := l.accounts[key]
+		a.reserved.Add(r.most)
+		a.touched = row.StartedAt
+	}
 	// Times grow, across restarts too, so they make ids.
 	l.lastID = max(l.lastID+1, row.StartedAt.UnixMicro())
 	row.ID, row.State = l.lastID, anvil.CallReserved
 	l.unsaved[row.ID] = *row
+	return granted, nil, nil
+}
+
+// open reads the accounts that are not in memory. Nothing of theirs is under way then,
+// so the database knows all.
+func (l *ledger) open(ctx context.Context, keys []accountKey) error {
+	for i, key := range keys {
+		l.mu.Lock()
+		_, known := l.accounts[key]
+		l.mu.Unlock()
+		if known {
+			continue
+		}
+		used, err := l.store.Spending(ctx, key.Spender, key.day)
+		if err != nil {
+			return err
+		}
+		l.mu.Lock()
+		if _, known := l.accounts[key]; !known {
+			a := &account{used: used, touched: l.now()}
+			a.warned = l.budgets[i].low(a)
+			l.accounts[key] = a
+		}
+		l.mu.Unlock()
+	}
+	return nil
+}
+
+// settle ends a call: what it held is given back, and what it used is booked. It is
+// called once for each.
+func (l *ledger) settle(row *anvil.ModelCall, r *reservation) {
+	l.mu.Lock()
+	for i, key := range r.keys {
+		a, b := l.accounts[key], l.budgets[i]
+		a.reserved.Sub(r.most)
+		a.used.Add(row.Spent())
+		if !a.warned && b.low(a) {
+			a.warned = true
+			l.notices = append(l.notices, notice{row.Run, fmt.Sprintf("%s of the %s are used", amount(inUnitsOf(a.used, b.Limit)), b)})
+		}
+	}
+	l.unsaved[row.ID] = *row
+	if l.freed != nil {
+		close(l.freed)
+		l.freed = nil
+	}
 	l.mu.Unlock()
 	l.signal()
 }
 
-// settle ends a call. It is called once for each.
-func (l *ledger) settle(row *anvil.ModelCall) {
+// refused writes down a call that a budget stopped.
+func (l *ledger) refused(row *anvil.ModelCall) {
 	l.mu.Lock()
+	l.lastID = max(l.lastID+1, row.StartedAt.UnixMicro())
+	row.ID, row.State, row.SettledAt, row.Code = l.lastID, anvil.CallRefused, l.now(), CodeBudget
 	l.unsaved[row.ID] = *row
 	l.mu.Unlock()
 	l.signal()
 }
 
-func (l *ledger) signal() {
-	select {
-	case l.wake <- struct{}{}:
-	default:
-	}
-}
-
-// run writes until ctx ends, and then what is left.
-func (l *ledger) run(ctx context.Context) {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-			defer cancel()
-			if err := l.flush(last); err != nil {
-				l.log.Error("model calls are lost", "error", err)
-			}
-			return
-		case <-l.wake:
-		}
-		rest := batchPause
-		if err := l.flush(ctx); err != nil {
-			l.log.Error("model calls could not be saved yet", "error", err)
-			rest = time.Second
-			l.signal()
-		}
-		timer.Reset(rest)
-		select {
-		case <-ctx.Done():
-		case <-timer.C:
-		}
-	}
-}
-
-// flush writes down what is not yet.
-func (l *ledger) flush(ctx context.Context) error {
-	l.mu.Lock()
-	batch := l.unsaved
-	l.unsaved = make(map[int64]anvil.ModelCall, len(batch))
-	l.mu.Unlock()
-	if len(batch) == 0 {
-		return nil
-	}
-	calls := make([]anvil.ModelCall, 0, len(batch))
-	for _, c := range batch {
-		calls = append(calls, c)
-	}
-	slices.SortFunc(calls, func(a, b anvil.ModelCall) int { return int(a.ID - b.ID) })
-	err := l.store.SaveCalls(ctx, calls)
+// used returns what is used of the account that a budget counts for a spender.
+func (l *ledger) used(ctx context.Context, i int, who anvil.Spender) (over bool, err error) {
+	key := accountKey{who, l.budgets[i].dayOf(l.now())}
+	used, err := l.store.Spending(ctx, key.Spender, key.day)
 	if err != nil {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		for id, c := range batch {
-			if _, newer := l.unsaved[id]; !newer {
-				l.unsaved[id] = c
-			}
-		}
+		return false, err
 	}
-	return err
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if a := l.accounts[key]; a != nil {
+		return l.budgets[i].over(a), nil
+	}
+	return l.budgets[i].over(&account{used: used}), nil
 }

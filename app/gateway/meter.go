@@ -197,12 +197,3 @@ func (m *meter) guess(sent int64, took time.Duration, most anvil.Usage) {
 	output := max(m.bytes/4, int64(took.Seconds()*perSecond))
 	m.usage.Output = max(m.usage.Output, min(output, most.Output))
 }
-
-// hours is the part of the cache writes that is kept for an hour; none if there is no
-// meter.
-func (m *meter) hours() int64 {
-	if m == nil {
-		return 0
-	}
-	return m.hour
-}

@@ -32,6 +32,8 @@ func (p *pass) refuses() *refusal {
 		return refuse(http.StatusBadRequest, CodeEnded, "the run was told to stop. Stop.")
 	case run.State != anvil.Working:
 		return refuse(http.StatusBadRequest, CodeEnded, "the run is %s and makes no more calls. Stop.", run.State)
+	case run.Problem != nil && run.Problem.Code == anvil.CodeBudgetExceeded:
+		return usedUp(run.Problem)
 	case run.Question != nil && run.Question.Answer == "":
 		return refuse(http.StatusBadRequest, CodeWaiting, "a person was asked. Stop now; the work goes on once they have answered.")
 	}

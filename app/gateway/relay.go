@@ -8,8 +8,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/seed-bc0cc349/anvil/app/anvil"
 )
 
 // buffers are what answers pass through. They are small: a thousand streams have
@@ -120,37 +118,4 @@ func gone(c *call, err error) *refusal {
 // streams reports whether an answer is a stream of events.
 func streams(a *answer) bool {
 	return strings.HasPrefix(a.Header.Get("Content-Type"), "text/event-stream")
-}
-
-// settle writes down what a call came to.
-func (g *Gateway) settle(c *call, m *meter, no *refusal) {
-	row := &c.row
-	row.SettledAt = g.now()
-	switch {
-	case m == nil: // no upstream has begun an answer
-		row.State = anvil.CallFailed
-	case no != nil:
-		row.State = anvil.CallFailed
-	default:
-		row.State = anvil.CallSettled
-	}
-	if no != nil {
-		row.Code = no.code
-	}
-	if m != nil {
-		if !m.heard && !c.route.count && m.status < 400 {
-			row.Estimated = true
-			m.guess(int64(len(c.request.body)), row.SettledAt.Sub(row.StartedAt), c.most)
-		}
-		if !c.route.count {
-			row.Usage = m.usage
-		}
-	}
-	row.Usage.Calls = 1
-	if c.priced {
-		row.Usage.CostMicros = c.price.of(row.Usage, m.hours())
-	} else {
-		row.Usage.Unpriced = 1
-	}
-	g.ledger.settle(row)
 }

@@ -181,6 +181,8 @@ func (s *Server) finish(r *http.Request) (any, error) {
 		to = anvil.Cancelled
 	case run.Question != nil && run.Question.Answer == "":
 		to = anvil.Waiting
+	case overBudget(run) && req.Result != runapi.Cancelled:
+		to = anvil.Failed // an agent that had to stop in the middle has no result
 	case req.Result == runapi.Cancelled:
 		to = anvil.Cancelled
 	case req.Result == runapi.Unchanged:
@@ -281,6 +283,8 @@ func reportOf(run anvil.Run, req runapi.FinishRequest) *anvil.Report {
 // problemOf is why a run that its runner ended did not go on.
 func problemOf(run anvil.Run, to anvil.State, report *anvil.Report) *anvil.Problem {
 	switch {
+	case to == anvil.Failed && overBudget(run):
+		return run.Problem
 	case to == anvil.Failed && report.Problem != nil:
 		return report.Problem
 	case to == anvil.Failed:
@@ -291,4 +295,9 @@ func problemOf(run anvil.Run, to anvil.State, report *anvil.Report) *anvil.Probl
 		return run.Problem // whoever asked for the stop may have said why
 	}
 	return nil
+}
+
+// overBudget reports whether the gateway stopped the run.
+func overBudget(run anvil.Run) bool {
+	return run.Problem != nil && run.Problem.Code == anvil.CodeBudgetExceeded
 }

@@ -3,7 +3,7 @@
 // Capacity is slots: so many at once in all, and so many for each repository. A
 // run holds its slot from the moment it is chosen until its runner has handed it
 // back. [Next] is the whole rule, a pure function: instructions of one session
-// are served in their order; among those who may go, the repository that holds
+// are served in their order; who waits for a budget keeps its place; among those who may go, the repository that holds
 // the fewest slots comes first, and within it who has waited longest. So one
 // repository with a hundred tasks does not keep another from its first.
 package schedule
@@ -12,8 +12,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 )
@@ -40,7 +42,7 @@ func Next(alive []anvil.Contender, capacity Capacity) []anvil.RunID {
 				held[w.Repository]++
 				total++
 			}
-		case !busy[w.Session]:
+		case !w.Waits && !busy[w.Session]:
 			ready = append(ready, w)
 		}
 		busy[w.Session] = true
@@ -66,16 +68,23 @@ func Next(alive []anvil.Contender, capacity Capacity) []anvil.RunID {
 type Store interface {
 	Alive(ctx context.Context) ([]anvil.Contender, error)
 	Move(ctx context.Context, id anvil.RunID, to anvil.State, change func(*anvil.Run) error, next ...anvil.Job) (anvil.Run, error)
+	Tell(ctx context.Context, id anvil.RunID, kind, text string) error
 }
 
 // Scheduler is the schedule hop.
 type Scheduler struct {
 	Store    Store
 	Capacity Capacity
+	// Waits says until when a run has to wait for a budget, and why; zero: it need
+	// not. nil: nothing is waited for.
+	Waits func(ctx context.Context, id anvil.RunID) (until time.Time, why string, err error)
+	Log   *slog.Logger
 
 	// one lets one round choose at a time: two rounds that read the same free
 	// slot would both give it away.
 	one sync.Mutex
+	// told is until when people know that a run waits. Guarded by one.
+	told map[anvil.RunID]time.Time
 }
 
 // Schedule gives the free slots to those whose turn it is, and wakes their
@@ -87,6 +96,7 @@ func (s *Scheduler) Schedule(ctx context.Context, _ string) error {
 	if err != nil {
 		return err
 	}
+	s.hold(ctx, alive)
 	for _, id := range Next(alive, s.Capacity) {
 		_, err := s.Store.Move(ctx, id, anvil.Dispatching, nil, anvil.Job{Hop: anvil.HopDispatch, Key: string(id)})
 		var moved *anvil.MoveError
@@ -95,4 +105,32 @@ func (s *Scheduler) Schedule(ctx context.Context, _ string) error {
 		}
 	}
 	return nil
+}
+
+// hold marks the queued runs that wait for a budget, and tells people once for each
+// time. Runs that cannot be looked at now wait for the next round.
+func (s *Scheduler) hold(ctx context.Context, alive []anvil.Contender) {
+	if s.Waits == nil {
+		return
+	}
+	told := map[anvil.RunID]time.Time{}
+	for i := range alive {
+		w := &alive[i]
+		if w.State != anvil.Queued {
+			continue
+		}
+		until, why, err := s.Waits(ctx, w.Run)
+		if err == nil && !until.IsZero() && !s.told[w.Run].Equal(until) {
+			err = s.Store.Tell(ctx, w.Run, anvil.KindBudgetWait, why)
+		}
+		if err != nil {
+			s.Log.Error("a budget could not be looked at", "run", w.Run, "error", err)
+			w.Waits = true
+			continue
+		}
+		if !until.IsZero() {
+			w.Waits, told[w.Run] = true, until
+		}
+	}
+	s.told = told
 }

@@ -44,6 +44,10 @@ func TestNext(t *testing.T) {
 		{"a publication under way keeps its thread busy but no slot", []anvil.Contender{
 			waiting(1, "a", 1, anvil.Delivering), waiting(2, "a", 1, anvil.Queued), waiting(3, "b", 1, anvil.Queued),
 		}, Capacity{Total: 1, PerRepository: 1}, []anvil.RunID{"r3"}},
+		{"who waits for a budget keeps its thread waiting, and no other", []anvil.Contender{
+			func() anvil.Contender { w := waiting(1, "a", 1, anvil.Queued); w.Waits = true; return w }(),
+			waiting(2, "a", 1, anvil.Queued), waiting(3, "b", 1, anvil.Queued),
+		}, four, []anvil.RunID{"r3"}},
 		{"what a person has to decide does not block the thread", []anvil.Contender{
 			waiting(1, "a", 1, anvil.Held), waiting(2, "a", 1, anvil.Queued),
 		}, four, []anvil.RunID{"r2"}},

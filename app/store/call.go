@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 )
@@ -100,7 +99,7 @@ func addSpending(ctx context.Context, tx *sql.Tx, calls []anvil.ModelCall) error
 	}
 	sums := map[key]anvil.Spent{}
 	for _, c := range calls {
-		spent := anvil.Spent{CostMicros: c.Usage.CostMicros, Tokens: c.Usage.Tokens()}
+		spent := c.Spent()
 		if c.State == anvil.CallReserved || spent == (anvil.Spent{}) {
 			continue
 		}
@@ -113,10 +112,11 @@ func addSpending(ctx context.Context, tx *sql.Tx, calls []anvil.ModelCall) error
 	}
 	for k, sum := range sums {
 		if _, err := tx.ExecContext(ctx, `
-			INSERT INTO spending (scope, subject, day, cost_micros, tokens) VALUES ($1, $2, $3, $4, $5)
+			INSERT INTO spending (scope, subject, day, cost_micros, tokens, calls) VALUES ($1, $2, $3, $4, $5, $6)
 			ON CONFLICT (scope, subject, day) DO UPDATE
-			SET cost_micros = spending.cost_micros + excluded.cost_micros, tokens = spending.tokens + excluded.tokens`,
-			k.spender.Scope, k.spender.Subject, k.day, sum.CostMicros, sum.Tokens); err != nil {
+			SET cost_micros = spending.cost_micros + excluded.cost_micros, tokens = spending.tokens + excluded.tokens,
+				calls = spending.calls + excluded.calls`,
+			k.spender.Scope, k.spender.Subject, k.day, sum.CostMicros, sum.Tokens, sum.Calls); err != nil {
 			return err
 		}
 	}
@@ -167,28 +167,17 @@ func (s *Store) Calls(ctx context.Context, task anvil.TaskID) ([]anvil.ModelCall
 	return calls, nil
 }
 
-// CallsOfRun is how many model calls a run has made.
-func (s *Store) CallsOfRun(ctx context.Context, run anvil.RunID) (n int64, err error) {
+// Spending returns what was spent on one day ([anvil.Day]), or on all days together if
+// day is negative.
+func (s *Store) Spending(ctx context.Context, who anvil.Spender, day int64) (v anvil.Spent, err error) {
 	err = s.db.QueryRowContext(ctx, `
-		SELECT COUNT(*) FROM model_calls JOIN runs ON runs.task_id = model_calls.task_id
-		WHERE runs.id = $1 AND model_calls.run_id = $1 AND model_calls.state <> 'refused'`, run).Scan(&n)
+		SELECT COALESCE(SUM(cost_micros), 0), COALESCE(SUM(tokens), 0), COALESCE(SUM(calls), 0)
+		FROM spending WHERE scope = $1 AND subject = $2 AND ($3 < 0 OR day = $3)`, who.Scope, who.Subject, day).
+		Scan(&v.CostMicros, &v.Tokens, &v.Calls)
 	if err != nil {
-		return 0, fmt.Errorf("count model calls of run %s: %w", run, err)
+		return v, fmt.Errorf("read spending of %s %s: %w", who.Scope, who.Subject, err)
 	}
-	return n, nil
-}
-
-// Spending returns what was spent on the given day, and in all.
-func (s *Store) Spending(ctx context.Context, who anvil.Spender, on time.Time) (day, total anvil.Spent, err error) {
-	err = s.db.QueryRowContext(ctx, `
-		SELECT COALESCE(SUM(CASE WHEN day = $1 THEN cost_micros ELSE 0 END), 0), COALESCE(SUM(CASE WHEN day = $1 THEN tokens ELSE 0 END), 0),
-			COALESCE(SUM(cost_micros), 0), COALESCE(SUM(tokens), 0)
-		FROM spending WHERE scope = $2 AND subject = $3`, anvil.Day(on), who.Scope, who.Subject).
-		Scan(&day.CostMicros, &day.Tokens, &total.CostMicros, &total.Tokens)
-	if err != nil {
-		return day, total, fmt.Errorf("read spending of %s %s: %w", who.Scope, who.Subject, err)
-	}
-	return day, total, nil
+	return v, nil
 }
 
 // usageOf sums the model calls of a task.

@@ -31,6 +31,26 @@ func (s *Store) Note(ctx context.Context, run anvil.RunID, kind, text string) er
 	return nil
 }
 
+// Tell appends a server event to a run that people should see: the task is
+// announced again.
+func (s *Store) Tell(ctx context.Context, id anvil.RunID, kind, text string) error {
+	run, err := s.Run(ctx, id)
+	if err != nil {
+		return fmt.Errorf("tell of run %s: %w", id, err)
+	}
+	err = s.write(ctx, []anvil.Job{{Hop: anvil.HopAnnounce, Key: string(run.Task)}}, func(tx *sql.Tx) error {
+		if err := s.note(ctx, tx, id, kind, text); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `UPDATE tasks SET version = version + 1 WHERE id = $1`, run.Task)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("tell of run %s: %w", id, err)
+	}
+	return nil
+}
+
 // Append adds a runner's events, numbered without gaps, and returns the number
 // that is expected next. Those that are there already are skipped; after a gap
 // nothing is added. Their times do not go back, so that a story told in the order of

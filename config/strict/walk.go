@@ -2,6 +2,7 @@ package strict
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"strconv"
 	"strings"
@@ -185,6 +186,10 @@ func (w *walk) scalar(n *yaml.Node, t reflect.Type, path string) {
 	case t.Kind() >= reflect.Int && t.Kind() <= reflect.Int64:
 		if _, err := strconv.ParseInt(n.Value, 10, t.Bits()); n.Kind != yaml.ScalarNode || n.Tag != "!!int" || err != nil {
 			need, next = "a whole number", "Write digits only"
+		}
+	case t.Kind() == reflect.Float64:
+		if f, err := strconv.ParseFloat(n.Value, 64); n.Kind != yaml.ScalarNode || n.Tag != "!!int" && n.Tag != "!!float" || err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
+			need, next = "a number", "Write digits, with a point before the fraction"
 		}
 	default:
 		need = "something that cannot be written in YAML" // a field of a kind this package does not know

@@ -40,6 +40,7 @@ CREATE TABLE spending (
     day         BIGINT NOT NULL,
     cost_micros BIGINT NOT NULL,
     tokens      BIGINT NOT NULL,
+    calls       BIGINT NOT NULL,
     PRIMARY KEY (scope, subject, day)
 );
 

@@ -1,0 +1,206 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/seed-bc0cc349/anvil/app/anvil"
+)
+
+// costing is an upstream whose every answer costs what was written: micros of the
+// price of large's output, 50 each.
+func costing(t *testing.T, output int) Upstream {
+	return upstreamAt(t, "one", func(rw http.ResponseWriter, r *http.Request) {
+		rw.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(rw, `{"usage":{"input_tokens":0,"output_tokens":%d}}`, output)
+	})
+}
+
+const ask = `{"model":"large","max_output_tokens":100,"input":"hi"}`
+
+// A budget of 20 calls; a hundred are made at once. What is spent goes beyond the
+// budget by less than one call, however they interleave.
+func TestParallelCallsOvershootByAtMostOne(t *testing.T) {
+	t.Parallel()
+	const each = 100 * 50 // micros
+	for _, limit := range []int64{20 * each, 20*each + 1, 20*each - 1, 1} {
+		w := newWorld(t, with(costing(t, 100)), func(c *Config) {
+			c.Budgets = []Budget{{Scope: anvil.ScopeRepository, Limit: anvil.Spent{CostMicros: limit}}}
+		})
+		runs := []anvil.RunID{w.working("a", token), w.working("b", token), w.working("c", token)}
+		var served, refused, other atomic.Int64
+		var all sync.WaitGroup
+		for i := range 100 {
+			all.Go(func() {
+				status, text, err := w.try(runs[i%len(runs)], token, "v1/responses", ask)
+				switch {
+				case err == nil && status == 200:
+					served.Add(1)
+				case err == nil && status == 400 && strings.Contains(text, "GW_BUDGET"):
+					refused.Add(1)
+				default:
+					other.Add(1)
+					t.Errorf("%d %s %v", status, text, err)
+				}
+			})
+		}
+		all.Wait()
+		spent := served.Load() * each
+		if spent < limit || spent >= limit+each {
+			t.Errorf("a budget of %d: %d was spent in %d calls, which is not within one call of it", limit, spent, served.Load())
+		}
+		if err := w.gateway.ledger.flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		booked, err := w.store.Spending(t.Context(), anvil.Spender{Scope: anvil.ScopeRepository, Subject: "7"}, -1)
+		if err != nil || booked.CostMicros != spent || booked.Calls != served.Load() {
+			t.Errorf("%+v is booked, %d was spent: %v", booked, spent, err)
+		}
+	}
+}
+
+// A run that never stops by itself ends with its budget, and is told to people once
+// at four fifths and once at the end.
+func TestARunawayModelStopsWithinItsCap(t *testing.T) {
+	t.Parallel()
+	for name, budget := range map[string]Budget{
+		"money":  {Scope: anvil.ScopeRun, Limit: anvil.Spent{CostMicros: 10 * 5000}},
+		"tokens": {Scope: anvil.ScopeTask, Limit: anvil.Spent{Tokens: 10 * 100}, Day: true},
+		"calls":  {Scope: anvil.ScopeRun, Limit: anvil.Spent{Calls: 10}},
+		"person": {Scope: anvil.ScopeUser, Limit: anvil.Spent{CostMicros: 10 * 5000}, Day: true, Queue: true},
+		"all":    {Scope: anvil.ScopeOrganisation, Limit: anvil.Spent{CostMicros: 10 * 5000}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, with(costing(t, 100)), func(c *Config) { c.Budgets = []Budget{budget} })
+			run := w.working("a", token)
+			served := 0
+			for range 30 {
+				if status, _ := w.post(run, token, "v1/responses", ask); status == 200 {
+					served++
+				}
+			}
+			if served != 10 {
+				t.Errorf("%d calls were served, want 10", served)
+			}
+			if err := w.gateway.ledger.flush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			story, err := w.store.StoryOfRun(t.Context(), run)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p := story.Run().Problem; p == nil || p.Code != anvil.CodeBudgetExceeded || p.Next == "" {
+				t.Errorf("the run's problem is %v", p)
+			}
+			told := map[string]int{}
+			for _, e := range story.Events {
+				told[e.Kind]++
+			}
+			if told[anvil.KindBudgetLow] != 1 || told[anvil.KindBudgetOver] != 1 {
+				t.Errorf("people were told %v", told)
+			}
+			refused := 0
+			for _, c := range w.calls(run) {
+				if c.State == anvil.CallRefused {
+					refused++
+				}
+			}
+			if refused != 1 {
+				t.Errorf("%d refused calls are written down: a runaway must not fill the database", refused)
+			}
+			until, why, err := w.gateway.Waits(t.Context(), w.working("b", token))
+			if queued := name == "person"; err != nil || queued != (until == time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)) || queued != strings.Contains(why, "2026-11-23 00:00 UTC") {
+				t.Errorf("the next run waits until %v: %q, %v", until, why, err)
+			}
+		})
+	}
+}
+
+func TestADayBudgetBeginsAnew(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, with(costing(t, 100)), func(c *Config) {
+		c.Budgets = []Budget{{Scope: anvil.ScopeUser, Limit: anvil.Spent{CostMicros: 5000}, Day: true, Queue: true}}
+	})
+	for day := range 3 {
+		for i, want := range []int{200, 400} {
+			run := w.working(fmt.Sprint(day, i), token)
+			if status, text := w.post(run, token, "v1/responses", ask); status != want {
+				t.Errorf("day %d, call %d: %d %s", day, i, status, text)
+			}
+		}
+		w.clock.advance(24 * time.Hour)
+	}
+}
+
+// From four fifths on a cheaper model answers; the limit stays one.
+func TestCheaper(t *testing.T) {
+	t.Parallel()
+	var models []string
+	w := newWorld(t, with(upstreamAt(t, "one", func(rw http.ResponseWriter, r *http.Request) {
+		text, _ := io.ReadAll(r.Body)
+		model, _, _ := strings.Cut(strings.TrimPrefix(string(text), `{"model":"`), `"`)
+		models = append(models, model) // calls come one after the other
+		rw.Header().Set("Content-Type", "application/json")
+		io.WriteString(rw, `{"usage":{"input_tokens":0,"output_tokens":100}}`)
+	})), func(c *Config) {
+		c.Budgets = []Budget{{Scope: anvil.ScopeRun, Limit: anvil.Spent{CostMicros: 5 * 5000}, Cheaper: true}}
+		c.Cheaper = map[string]string{"large": "small"}
+	})
+	run := w.working("a", token)
+	for range 30 {
+		w.post(run, token, "v1/responses", ask)
+	}
+	// Four at 5000 are four fifths; then ten at 500 to the limit.
+	if got, want := strings.Join(models, " "), strings.Repeat("large ", 4)+strings.TrimSpace(strings.Repeat("small ", 10)); got != want {
+		t.Errorf("the models were %s", got)
+	}
+}
+
+// What was under way when the server died counts as used, with all that was reserved.
+func TestAfterACrash(t *testing.T) {
+	t.Parallel()
+	arrived, release := make(chan struct{}), make(chan struct{})
+	budgets := func(c *Config) {
+		c.Budgets = []Budget{{Scope: anvil.ScopeTask, Limit: anvil.Spent{CostMicros: 4000}}}
+	}
+	w := newWorld(t, budgets, with(upstreamAt(t, "one", func(http.ResponseWriter, *http.Request) {
+		close(arrived)
+		<-release
+	})))
+	t.Cleanup(func() { close(release) })
+	run := w.working("a", token)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() {
+		if resp, err := w.start(ctx, run, token, "v1/responses", ask); err == nil {
+			resp.Body.Close()
+		}
+	}()
+	<-arrived
+	if calls := w.calls(run); len(calls) != 1 || calls[0].State != anvil.CallReserved {
+		t.Fatalf("calls are %+v", calls)
+	}
+	// Another server on the same database, as after a crash.
+	second := New(Config{Store: w.store, Now: w.clock.Now, Log: w.gateway.log, Budgets: w.gateway.ledger.budgets})
+	if err := second.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	second.Stop()
+	calls := w.calls(run)
+	if c := calls[0]; c.State != anvil.CallFailed || c.Code != "GW_RESTART" || c.Usage.CostMicros != c.ReservedMicros || c.ReservedMicros < 5000 {
+		t.Errorf("the call is %+v", c)
+	}
+	row := calls[0]
+	_, said, _, err := second.ledger.reserve(t.Context(), &row, anvil.Spent{CostMicros: 1, Calls: 1}, false)
+	if err != nil || said != tooMuch {
+		t.Errorf("after the crash the budget says %v, %v", said, err)
+	}
+}

@@ -1,0 +1,108 @@
+package gateway
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/seed-bc0cc349/anvil/app/anvil"
+)
+
+// batchPause is the least time between two writes: calls that come meanwhile are
+// written together, and others get at the database.
+const batchPause = 10 * time.Millisecond
+
+func (l *ledger) signal() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run writes until ctx ends, and then what is left.
+func (l *ledger) run(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			defer cancel()
+			if err := l.flush(last); err != nil {
+				l.log.Error("model calls are lost", "error", err)
+			}
+			return
+		case <-l.wake:
+		}
+		rest := batchPause
+		if err := l.flush(ctx); err != nil && ctx.Err() == nil {
+			l.log.Error("model calls could not be saved yet", "error", err)
+			rest = time.Second
+			l.signal()
+		}
+		timer.Reset(rest)
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		}
+	}
+}
+
+// flush writes down what is not yet, and tells people what they should hear of.
+func (l *ledger) flush(ctx context.Context) error {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	l.mu.Lock()
+	batch, notices := l.unsaved, l.notices
+	l.unsaved, l.notices = make(map[int64]anvil.ModelCall, min(len(batch), 64)), nil
+	l.mu.Unlock()
+	if len(batch) > 0 {
+		calls := make([]anvil.ModelCall, 0, len(batch))
+		for _, c := range batch {
+			calls = append(calls, c)
+		}
+		slices.SortFunc(calls, func(a, b anvil.ModelCall) int { return cmp.Compare(a.ID, b.ID) })
+		if err := l.store.SaveCalls(ctx, calls); err != nil {
+			l.putBack(batch, notices)
+			return err
+		}
+	}
+	for i, n := range notices {
+		if err := l.store.Tell(ctx, n.run, anvil.KindBudgetLow, n.text); err != nil {
+			l.putBack(nil, notices[i:])
+			return err
+		}
+	}
+	l.sweep()
+	return nil
+}
+
+func (l *ledger) putBack(batch map[int64]anvil.ModelCall, notices []notice) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for id, c := range batch {
+		if _, newer := l.unsaved[id]; !newer {
+			l.unsaved[id] = c
+		}
+	}
+	l.notices = append(notices, l.notices...)
+}
+
+// sweep drops accounts that nobody has used for a while, when the database knows all
+// of them.
+func (l *ledger) sweep() {
+	const idle = 10 * time.Minute
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.now()
+	if len(l.unsaved) > 0 || now.Sub(l.swept) < idle {
+		return
+	}
+	l.swept = now
+	for key, a := range l.accounts {
+		if a.reserved.Calls == 0 && now.Sub(a.touched) > idle {
+			delete(l.accounts, key)
+		}
+	}
+}
