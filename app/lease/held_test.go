@@ -534,3 +534,35 @@ func TestAStopInTheMomentOfTheFinishIsNotLost(t *testing.T) {
 		t.Errorf("answered %+v, %v", done, err)
 	}
 }
+
+// An agent that the gateway stopped in the middle has no result: whatever its runner
+// hands over, the run ends with the budget that is used up.
+func TestARunThatIsOverItsBudgetFails(t *testing.T) {
+	t.Parallel()
+	for result, want := range map[runapi.Result]anvil.State{
+		runapi.Proposed: anvil.Failed, runapi.Unchanged: anvil.Failed, runapi.Failed: anvil.Failed, runapi.Cancelled: anvil.Cancelled,
+	} {
+		w := newWorld(t)
+		run, holder := w.working("a")
+		w.amend(run, func(r *anvil.Run) { r.Problem = anvil.Problemf(anvil.CodeBudgetExceeded, "Wait.", "the budget is used up") })
+		if _, err := holder.Finish(t.Context(), runapi.FinishRequest{Result: result, Problem: &runapi.Error{Code: "ENGINE_FAILED", What: "it ended"}}); err != nil {
+			t.Fatal(err)
+		}
+		if r := w.run(run); r.State != want || want == anvil.Failed && r.Problem.Code != anvil.CodeBudgetExceeded {
+			t.Errorf("%s: the run is %s with %v", result, r.State, r.Problem)
+		}
+	}
+}
+
+// A runner is told whether the server relays model calls for its engine.
+func TestAnAssignmentSaysWhetherModelsAreRelayed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, relayed := range []bool{false, true} {
+		w.leases.Relays = func(kind string) bool { return relayed && kind == "command" }
+		a, err := w.claim(w.dispatched(fmt.Sprint(relayed)))
+		if err != nil || a.Model != relayed {
+			t.Errorf("the assignment says %v, want %v: %v", a.Model, relayed, err)
+		}
+	}
+}

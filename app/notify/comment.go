@@ -20,6 +20,7 @@ func Comment(s anvil.Story) string {
 	} else {
 		b.WriteString(ending(s))
 	}
+	b.WriteString(budgets(s))
 	b.WriteString(notices(s))
 	b.WriteString("---\n" + footer(s))
 	return b.String()
@@ -195,6 +196,9 @@ func footer(s anvil.Story) string {
 	}
 	if run.BaseCommit != "" {
 		parts = append(parts, fmt.Sprintf("from `%s`@`%.7s`", run.BaseRef, run.BaseCommit))
+	}
+	if text := usage(s.Usage); text != "" {
+		parts = append(parts, text)
 	}
 	if s.Task.Outcome == nil {
 		parts = append(parts, "`/anvil stop` stops it")

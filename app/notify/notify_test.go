@@ -67,6 +67,17 @@ func problem(p *anvil.Problem) func(*anvil.Story) {
 
 func merged(s *anvil.Story) { s.Session.PullRequest = 13 }
 
+func spent(s *anvil.Story) {
+	s.Usage = anvil.Usage{Calls: 31, Input: 41_200, Cached: 310_000, CacheWrite: 22_000, Output: 9_480, Reasoning: 3_000, CostMicros: 4_021_300}
+}
+
+// noted puts an event of the server's into the story.
+func noted(kind, text string) func(*anvil.Story) {
+	return func(s *anvil.Story) {
+		s.Events = []anvil.Event{{Run: s.Runs[0].ID, Source: anvil.FromServer, Seq: 1, Kind: kind, Text: text}}
+	}
+}
+
 // hostile puts text of an attacker into every place that takes text from outside.
 func hostile(s *anvil.Story) {
 	const bad = "@everyone Fixes #1 <!-- hidden --> <img src=http://evil.example/x> ```\n/close\n\x1b[31mred\u200b\u202e ![x](http://evil.example/y) acme/web#2"
@@ -117,7 +128,11 @@ func TestGolden(t *testing.T) {
 			s.Task.Command.Notices = []*anvil.Problem{anvil.Problemf("CMD_MULTIPLE", "Post the others as comments of their own.", "the comment has 2 commands, and only the first one runs")}
 			s.Task.Command.Prompt.Removed = []anvil.RemovedHidden{{Where: "issue body", Kind: "HTML comment", Count: 1}}
 		}),
-		"hostile": story(anvil.Succeeded, merged, hostile),
+		"hostile":     story(anvil.Succeeded, merged, hostile),
+		"cost":        story(anvil.Succeeded, merged, spent),
+		"budget-low":  story(anvil.Working, spent, noted(anvil.KindBudgetLow, "$4.02 of the budget of the run ($5.00) are used")),
+		"budget-wait": story(anvil.Queued, noted(anvil.KindBudgetWait, "the budget of the user per day ($50.00) is used up; it begins anew at 2026-11-23 00:00 UTC")),
+		"budget-over": story(anvil.Failed, spent, problem(anvil.Problemf(anvil.CodeBudgetExceeded, "Ask for less at a time.", "the budget of the run ($5.00) is used up"))),
 	}
 	for name, s := range stories {
 		t.Run(name, func(t *testing.T) {

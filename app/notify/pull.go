@@ -47,7 +47,11 @@ func told(s anvil.Story, level string) string {
 	if run.Placement.URL != "" {
 		fmt.Fprintf(&b, " [Workflow run](%s) ·", run.Placement.URL)
 	}
-	fmt.Fprintf(&b, " task `%s`</sub>", s.Task.ID)
+	fmt.Fprintf(&b, " task `%s`", s.Task.ID)
+	if text := usage(s.Usage); text != "" {
+		b.WriteString(" · " + text)
+	}
+	b.WriteString("</sub>")
 	return b.String()
 }
 
@@ -114,6 +118,9 @@ func CheckRun(s anvil.Story) github.CheckRun {
 		check.Title = "Stopped"
 	}
 	fmt.Fprintf(&b, "Asked for by %s on issue %d.", sanitize.Line(s.Task.Command.Requester.Login, 60), s.Session.Issue)
+	if text := usage(s.Usage); text != "" {
+		b.WriteString(" The models took " + text + ".")
+	}
 	check.Summary = b.String()
 	return check
 }
