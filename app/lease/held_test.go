@@ -544,7 +544,9 @@ func TestARunThatIsOverItsBudgetFails(t *testing.T) {
 	} {
 		w := newWorld(t)
 		run, holder := w.working("a")
-		w.amend(run, func(r *anvil.Run) { r.Problem = anvil.Problemf(anvil.CodeBudgetExceeded, "Wait.", "the budget is used up") })
+		w.amend(run, func(r *anvil.Run) {
+			r.Problem = anvil.Problemf(anvil.CodeBudgetExceeded, "Wait.", "the budget is used up")
+		})
 		if _, err := holder.Finish(t.Context(), runapi.FinishRequest{Result: result, Problem: &runapi.Error{Code: "ENGINE_FAILED", What: "it ended"}}); err != nil {
 			t.Fatal(err)
 		}
