@@ -22,7 +22,9 @@ type Log struct {
 	mu sync.Mutex
 	// quoted is the token of the open stop-commands section; empty outside one.
 	quoted string
+	quotes *redact.Lines // of the open section
 	copied clipped
+	shown  int64 // bytes of quotes that were printed
 }
 
 // New returns a log that prints to out and redacts secrets. getenv finds the
@@ -37,7 +39,7 @@ func New(out io.Writer, getenv func(string) string, secrets *redact.Set, now fun
 	}
 }
 
-// Limit says how much of the copy to keep.
+// Limit says how much of the copy to keep, and of quotes to print.
 func (l *Log) Limit(bytes int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -114,12 +116,20 @@ func (l *Log) Quote(text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.quoted == "" {
-		l.quoted = rand.Text()
+		l.quoted, l.quotes = rand.Text(), redact.NewLines(l.secrets)
 		fmt.Fprintf(l.out, "::stop-commands::%s\n", l.quoted)
 	}
-	for line := range strings.SplitSeq(strings.TrimRight(l.safe(text), "\n"), "\n") {
-		fmt.Fprintln(l.out, "| "+defuse(line))
+	for line := range strings.SplitSeq(strings.TrimRight(Clean(text), "\n"), "\n") {
+		line = l.quotes.Line(line)
 		l.keep("| " + line)
+		limit := int64(l.copied.limit)
+		if l.shown > limit {
+			continue
+		}
+		fmt.Fprintln(l.out, "| "+defuse(line))
+		if l.shown += int64(len(line)) + 3; l.shown > limit {
+			fmt.Fprintf(l.out, "| [… more than %d bytes were printed; from here on nothing is shown …]\n", limit)
+		}
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/seed-bc0cc349/anvil/action/redact"
 )
 
-const canary = "ghs_12345_canary-value.with-dots"
+const canary = "secret_12345_canary-value.with-dots"
 
 // A secret is taken out wherever the writes that carry it are cut.
 func TestWriterAcrossEveryBorder(t *testing.T) {

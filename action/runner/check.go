@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/seed-bc0cc349/anvil/action/joblog"
+	"github.com/seed-bc0cc349/anvil/action/redact"
 	"github.com/seed-bc0cc349/anvil/action/verify"
 	"github.com/seed-bc0cc349/anvil/action/workspace"
 	"github.com/seed-bc0cc349/anvil/app/runapi"
@@ -31,11 +33,12 @@ func (j *job) verify(work context.Context, w *workspace.Workspace, r *workspace.
 		return verify.Record{}, err
 	}
 	defer closeNetwork()
+	lines := redact.NewLines(j.secrets) // knows when it is in the middle of a private key
 	record, err := verify.Run(work, plan, verify.Bench{
 		Confine: c, Dir: dir, Env: env, Limit: j.limits().verify, Grace: grace,
 		Begin: func(command string) { j.log.Quote("$ " + command) },
 		Line:  j.log.Quote,
-		Clean: j.safe,
+		Clean: func(line string) string { return lines.Line(joblog.Clean(line)) },
 		Done: func(c runapi.Check) {
 			j.log.Quote(fmt.Sprintf("%s: %s, exit code %d, %d ms", c.Name, c.Status, c.ExitCode, c.DurationMS))
 			j.journal.add(runapi.KindCheck, j.fit(c.Name+": "+c.Status, maxText), mustJSON(c))

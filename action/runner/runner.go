@@ -66,6 +66,7 @@ func Run(ctx context.Context, c Config) int {
 		c.Second = time.Second
 	}
 	secrets := &redact.Set{}
+	go redact.Ready()
 	j := &job{
 		Config:  c,
 		secrets: secrets,
