@@ -17,9 +17,22 @@ type Problem struct {
 	What string   `json:"what"`          // one sentence, no final stop needed
 	Next string   `json:"next"`          // what the reader can do
 	IDs  []string `json:"ids,omitempty"` // delivery, task, run: whatever finds it in the logs
+	// Places is where it is in the repository, for annotations: not all of it, where
+	// there is much.
+	Places []Place `json:"places,omitempty"`
 	// Cause is the chain for the operator's log. It is never shown or stored.
 	Cause error `json:"-"`
 }
+
+// Place is a line of a file that something is said about.
+type Place struct {
+	Path string `json:"path"`           // as git has it
+	Line int    `json:"line,omitempty"` // from 1; 0 is the file as a whole
+	What string `json:"what"`           // in a few words
+}
+
+// MaxPlaces is how many places a problem has at most.
+const MaxPlaces = 200
 
 // Problemf returns a problem with a formatted sentence.
 func Problemf(code Code, next, what string, args ...any) *Problem {
@@ -30,6 +43,13 @@ func Problemf(code Code, next, what string, args ...any) *Problem {
 func (p *Problem) Because(cause error) *Problem {
 	q := *p
 	q.Cause = cause
+	return &q
+}
+
+// At returns a copy of p that says where it is.
+func (p *Problem) At(places []Place) *Problem {
+	q := *p
+	q.Places = places[:min(len(places), MaxPlaces)]
 	return &q
 }
 

@@ -74,6 +74,14 @@ func (s *stage) counted(what string, which []string) ([]string, error) {
 			add(c.Conclusion, "%s %s %s at %s", c.Name, c.Status, c.Conclusion, c.HeadSHA)
 		}
 		return lines, err
+	case "annotations":
+		all, err := list[githubtest.CheckRun](s.GitHub, s.Repository, "check-runs")
+		for _, c := range all {
+			for _, n := range c.Annotations {
+				add(n.Path, "%s:%d: %s", n.Path, n.StartLine, n.Message)
+			}
+		}
+		return lines, err
 	case "reactions":
 		all, err := list[githubtest.Reaction](s.GitHub, s.Repository, "reactions")
 		for _, r := range all {

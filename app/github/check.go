@@ -22,6 +22,18 @@ type CheckRun struct {
 	Title      string
 	Summary    string
 	Text       string
+	// Annotations are at most [MaxAnnotations]. GitHub adds those of an update to
+	// those that it has.
+	Annotations []Annotation
+}
+
+// Annotation says something about a line of a file.
+type Annotation struct {
+	Path    string
+	Line    int    // from 1
+	Level   string // notice, warning or failure
+	Title   string
+	Message string
 }
 
 // PostedCheckRun is a check run that GitHub has.
@@ -30,6 +42,8 @@ type PostedCheckRun struct {
 	URL        string
 	Status     string
 	Conclusion string
+	// Annotations is how many it has.
+	Annotations int
 }
 
 // CreateCheckRun makes a check run on a commit.
@@ -91,7 +105,8 @@ func (a *App) FindCheckRun(ctx context.Context, repo anvil.Repository, sha, name
 }
 
 func (a *App) posted(r *gh.CheckRun) PostedCheckRun {
-	return PostedCheckRun{ID: r.GetID(), URL: a.onWeb(r.GetHTMLURL()), Status: r.GetStatus(), Conclusion: r.GetConclusion()}
+	return PostedCheckRun{ID: r.GetID(), URL: a.onWeb(r.GetHTMLURL()), Status: r.GetStatus(), Conclusion: r.GetConclusion(),
+		Annotations: r.GetOutput().GetAnnotationsCount()}
 }
 
 // output returns nil if there is nothing to say: GitHub wants a summary with
@@ -105,10 +120,21 @@ func (r CheckRun) output() *gh.CheckRunOutput {
 		title = r.Name
 	}
 	return &gh.CheckRunOutput{
-		Title:   gh.String(Fit(title, MaxTitle, "")),
-		Summary: gh.String(Fit(r.Summary, MaxCheck, "")),
-		Text:    some(Fit(r.Text, MaxCheck, "")),
+		Title:       gh.String(Fit(title, MaxTitle, "")),
+		Summary:     gh.String(Fit(r.Summary, MaxCheck, "")),
+		Text:        some(Fit(r.Text, MaxCheck, "")),
+		Annotations: r.annotations(),
 	}
+}
+
+func (r CheckRun) annotations() (all []*gh.CheckRunAnnotation) {
+	for _, n := range r.Annotations {
+		all = append(all, &gh.CheckRunAnnotation{
+			Path: gh.String(n.Path), StartLine: gh.Int(n.Line), EndLine: gh.Int(n.Line), AnnotationLevel: gh.String(n.Level),
+			Title: some(Fit(n.Title, maxAnnotationTitle, "")), Message: gh.String(Fit(n.Message, maxAnnotation, "")),
+		})
+	}
+	return all
 }
 
 func some(s string) *string {

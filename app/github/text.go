@@ -12,6 +12,11 @@ const (
 	MaxCheck = 65_535 // of a check run's summary, and of its text
 	MaxTitle = 256    // of a pull request; we keep a check run's to the same
 
+	MaxAnnotations = 50 // of a check run, in one request
+
+	maxAnnotation      = 16_000 // GitHub takes 64 KB, of which a character may need four
+	maxAnnotationTitle = 255
+
 	maxMessage = 300 // of GitHub's words in an error
 )
 

@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -89,6 +90,7 @@ func (c *collisions) folded(p string) string {
 
 func (c *collisions) problem() *anvil.Problem {
 	var found []string
+	var places []anvil.Place
 	for _, spellings := range c.names {
 		if len(spellings) < 2 {
 			continue
@@ -106,10 +108,12 @@ func (c *collisions) problem() *anvil.Problem {
 		name := slices.Min(fresh)
 		others = slices.DeleteFunc(others, func(o string) bool { return o == name })
 		found = append(found, fmt.Sprintf("%s (beside %s)", sanitize.Path(name), sanitize.Path(slices.Min(others))))
+		places = append(places, anvil.Place{Path: name, What: "the same path as another on some machines"})
 	}
 	if len(found) == 0 {
 		return nil
 	}
 	slices.Sort(found)
-	return anvil.Problemf("PATH_UNSAFE", nextPath, "the change adds paths that are the same as others on some machines: %s", list(found))
+	slices.SortFunc(places, func(a, b anvil.Place) int { return cmp.Compare(a.Path, b.Path) })
+	return anvil.Problemf("PATH_UNSAFE", nextPath, "the change adds paths that are the same as others on some machines: %s", list(found)).At(places)
 }

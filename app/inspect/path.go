@@ -20,18 +20,20 @@ const (
 // what they look like. Paths that the base had already are not its business.
 func (c *change) unsafePaths() *anvil.Problem {
 	var found []string
+	var places []anvil.Place
 	for _, e := range c.entries {
 		if e.Status != "A" {
 			continue
 		}
 		if why := unsafePath(e.Path); why != "" {
 			found = append(found, fmt.Sprintf("%s (%s)", sanitize.Path(e.Path), why))
+			places = append(places, anvil.Place{Path: e.Path, What: "not a safe path: " + why})
 		}
 	}
 	if len(found) == 0 {
 		return nil
 	}
-	return anvil.Problemf("PATH_UNSAFE", nextPath, "the change adds paths that are not safe everywhere: %s", list(found))
+	return anvil.Problemf("PATH_UNSAFE", nextPath, "the change adds paths that are not safe everywhere: %s", list(found)).At(places)
 }
 
 // unsafePath says what is wrong with a path, or "".

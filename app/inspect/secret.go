@@ -17,6 +17,9 @@ type leak struct {
 	kind string
 }
 
+// fileName stands in a leak for a path that is itself the secret.
+const fileName = "the name of a file"
+
 func (l leak) String() string {
 	if l.line == 0 {
 		return fmt.Sprintf("%s (%s)", sanitize.Path(l.path), l.kind)
@@ -37,7 +40,7 @@ func (c *change) search(ctx context.Context, q *git.Repository, ours []Canary, l
 	var pointers []string
 	for _, e := range c.entries {
 		if kind, _ := known.find([]byte(e.Path)); kind != "" && !e.deleted() {
-			leaks = append(leaks, leak{"the name of a file", 0, kind})
+			leaks = append(leaks, leak{fileName, 0, kind})
 		}
 	}
 	err = c.contents(ctx, q, limit, func(e entry, before, after []byte) {
@@ -79,13 +82,17 @@ func (c *change) search(ctx context.Context, q *git.Repository, ours []Canary, l
 	if len(leaks) == 0 {
 		return nil
 	}
-	var places []string
+	var shown []string
+	var places []anvil.Place
 	for _, l := range leaks {
-		if place := l.String(); !slices.Contains(places, place) {
-			places = append(places, place)
+		if place := l.String(); !slices.Contains(shown, place) {
+			shown = append(shown, place)
+			if l.path != fileName {
+				places = append(places, anvil.Place{Path: l.path, Line: l.line, What: "looks like a secret: " + l.kind})
+			}
 		}
 	}
-	return anvil.Problemf("SECRET_IN_DIFF", nextSecret, "the change contains what looks like a secret: %s", list(places))
+	return anvil.Problemf("SECRET_IN_DIFF", nextSecret, "the change contains what looks like a secret: %s", list(shown)).At(places)
 }
 
 // contents calls visit with each file of the change that is not deleted, as it

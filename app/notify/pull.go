@@ -121,7 +121,7 @@ func CheckRun(s anvil.Story) github.CheckRun {
 	if text := usage(s.Usage); text != "" {
 		b.WriteString(" The models took " + text + ".")
 	}
-	check.Summary = b.String()
+	check.Summary, check.Annotations = b.String(), annotations(s)
 	return check
 }
 

@@ -31,6 +31,7 @@ type Talk interface {
 // Checks is what GitHub offers for check runs.
 type Checks interface {
 	CreateCheckRun(ctx context.Context, repo anvil.Repository, r github.CheckRun) (github.PostedCheckRun, error)
+	UpdateCheckRun(ctx context.Context, repo anvil.Repository, id int64, r github.CheckRun) (github.PostedCheckRun, error)
 	FindCheckRun(ctx context.Context, repo anvil.Repository, sha, name, externalID string) (github.PostedCheckRun, bool, error)
 }
 
@@ -167,22 +168,6 @@ func (a *Announcer) conclude(ctx context.Context, s anvil.Story) error {
 	check := a.Words.CheckRun(s)
 	check.HeadSHA, check.Conclusion = run.BaseCommit, "neutral"
 	return postCheck(ctx, a.Store, a.Checks, s, check)
-}
-
-// postCheck makes a task's one check run.
-func postCheck(ctx context.Context, effects Effects, checks Checks, s anvil.Story, check github.CheckRun) error {
-	id, repo := s.Task.ID, s.Session.Repository
-	check.ExternalID, check.Status = string(id), "completed"
-	_, err := once(ctx, effects, keyCheck(id), id,
-		func(time.Time) (made, bool, error) {
-			c, found, err := checks.FindCheckRun(ctx, repo, check.HeadSHA, check.Name, check.ExternalID)
-			return made{id: c.ID, url: c.URL}, found, err
-		},
-		func() (made, error) {
-			c, err := checks.CreateCheckRun(ctx, repo, check)
-			return made{id: c.ID, url: c.URL}, err
-		})
-	return err
 }
 
 // Reply gives the answer to a delivery that opened no task.

@@ -53,6 +53,11 @@ func (w *world) published(id anvil.RunID, commits int) {
 	if len(w.hub.checks) != commits {
 		w.t.Errorf("there are %d check runs, want one for each commit", len(w.hub.checks))
 	}
+	for _, c := range w.hub.checks {
+		if len(c.Annotations) != annotated {
+			w.t.Errorf("the check run has %d annotations, want %d", len(c.Annotations), annotated)
+		}
+	}
 }
 
 // A further task adds to the pull request: its commit to the branch, its words to

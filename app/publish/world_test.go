@@ -57,6 +57,9 @@ func (k *reaper) step(do func() error) error {
 }
 
 // hub is a GitHub in memory, but for the branches, which are in a real repository.
+// annotated is how many annotations each check run has: two requests' worth.
+const annotated = github.MaxAnnotations + 1
+
 type hub struct {
 	t      *testing.T
 	kill   *reaper
@@ -148,11 +151,21 @@ func (h *hub) CreateCheckRun(_ context.Context, _ anvil.Repository, r github.Che
 	return p, err
 }
 
+func (h *hub) UpdateCheckRun(_ context.Context, _ anvil.Repository, id int64, r github.CheckRun) (p github.PostedCheckRun, err error) {
+	err = h.write("update check", func() {
+		last := &h.checks[len(h.checks)-1]
+		last.Annotations = append(last.Annotations, r.Annotations...)
+	})
+	return github.PostedCheckRun{ID: id}, err
+}
+
 func (h *hub) FindCheckRun(_ context.Context, _ anvil.Repository, sha, name, external string) (p github.PostedCheckRun, found bool, err error) {
 	err = h.call("find check", func() error {
-		found = slices.ContainsFunc(h.checks, func(r github.CheckRun) bool {
-			return r.HeadSHA == sha && r.Name == name && r.ExternalID == external
-		})
+		for _, r := range h.checks {
+			if r.HeadSHA == sha && r.Name == name && r.ExternalID == external {
+				p.Annotations, found = len(r.Annotations), true
+			}
+		}
 		return nil
 	})
 	return p, found, err
@@ -416,8 +429,10 @@ func (w *world) words() publish.Words {
 		PullRequest: func(s anvil.Story) (string, string) {
 			return "Title", "opened by: " + s.Task.Command.Prompt.Instruction
 		},
-		FollowUp:      func(s anvil.Story) string { return "added by: " + s.Task.Command.Prompt.Instruction },
-		CheckRun:      func(s anvil.Story) github.CheckRun { return github.CheckRun{Name: "anvil", Conclusion: "success"} },
+		FollowUp: func(s anvil.Story) string { return "added by: " + s.Task.Command.Prompt.Instruction },
+		CheckRun: func(s anvil.Story) github.CheckRun {
+			return github.CheckRun{Name: "anvil", Conclusion: "success", Annotations: make([]github.Annotation, annotated)}
+		},
 		CommitMessage: func(s anvil.Story) string { return s.Task.Command.Prompt.Instruction },
 	}
 }

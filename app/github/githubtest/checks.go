@@ -23,13 +23,23 @@ type CheckRun struct {
 	Summary     string        `json:"summary,omitempty"`
 	Text        string        `json:"text,omitempty"`
 	Actions     []CheckAction `json:"actions,omitempty"`
-	Annotations int           `json:"annotations,omitempty"`
+	Annotations []Annotation  `json:"annotations,omitempty"`
 	StartedAt   time.Time     `json:"started_at,omitzero"`
 	CompletedAt time.Time     `json:"completed_at,omitzero"`
 	URL         string        `json:"url"`
 	Updates     int           `json:"updates"`
 
 	suite int64
+}
+
+// Annotation is what a check run says about lines of a file.
+type Annotation struct {
+	Path      string `json:"path"`
+	StartLine int    `json:"start_line"`
+	EndLine   int    `json:"end_line"`
+	Level     string `json:"annotation_level"`
+	Title     string `json:"title,omitempty"`
+	Message   string `json:"message"`
 }
 
 // CheckAction is a button on a check run.
@@ -50,10 +60,10 @@ type checkInput struct {
 	StartedAt   *time.Time `json:"started_at"`
 	CompletedAt *time.Time `json:"completed_at"`
 	Output      *struct {
-		Title       *string `json:"title"`
-		Summary     *string `json:"summary"`
-		Text        *string `json:"text"`
-		Annotations []obj   `json:"annotations"`
+		Title       *string      `json:"title"`
+		Summary     *string      `json:"summary"`
+		Text        *string      `json:"text"`
+		Annotations []Annotation `json:"annotations"`
 	} `json:"output"`
 	Actions []CheckAction `json:"actions"`
 }
@@ -61,6 +71,7 @@ type checkInput struct {
 const maxSummary = 65535
 
 var (
+	annotationLevels = []string{"notice", "warning", "failure"}
 	checkStatuses    = []string{"queued", "in_progress", "completed"}
 	checkConclusions = []string{"success", "failure", "neutral", "cancelled", "skipped", "timed_out", "action_required"}
 )
@@ -95,7 +106,15 @@ func (in *checkInput) check() *answer {
 			}
 		}
 		if len(o.Annotations) > 50 {
-			return refuse("Invalid request.\n\nNo more than 50 items are allowed.")
+			return refuse(fmt.Sprintf("Invalid request.\n\nNo more than 50 items are allowed; %d were supplied.", len(o.Annotations)))
+		}
+		for _, n := range o.Annotations {
+			if n.Path == "" || n.Message == "" || n.StartLine < 1 || n.EndLine < n.StartLine || !slices.Contains(annotationLevels, n.Level) {
+				return refuse("Invalid request.\n\nAn annotation lacks its path, lines, level or message.")
+			}
+			if utf8.RuneCountInString(n.Title) > 255 || len(n.Message) > 64<<10 {
+				return refuse("Invalid request.\n\nAn annotation's title or message is too long.")
+			}
 		}
 	}
 	return nil
@@ -129,7 +148,7 @@ func (in *checkInput) apply(k *CheckRun, now time.Time) {
 		set(&k.Title, o.Title)
 		set(&k.Summary, o.Summary)
 		set(&k.Text, o.Text)
-		k.Annotations += len(o.Annotations)
+		k.Annotations = append(k.Annotations, o.Annotations...) // never instead of those that it has
 	}
 	if in.Actions != nil {
 		k.Actions = in.Actions
@@ -271,6 +290,6 @@ func (s *Server) checkJSON(repo *repository, k *CheckRun) obj {
 		"started_at": atOrNull(k.StartedAt), "completed_at": atOrNull(k.CompletedAt), "check_suite": obj{"id": k.suite},
 		"app": s.appJSON(s.apps[k.App]), "pull_requests": pulls,
 		"output": obj{"title": textOrNull(k.Title), "summary": textOrNull(k.Summary), "text": textOrNull(k.Text),
-			"annotations_count": k.Annotations, "annotations_url": url + "/annotations"},
+			"annotations_count": len(k.Annotations), "annotations_url": url + "/annotations"},
 	}
 }
