@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/hkdf"
 	"crypto/sha256"
@@ -31,6 +32,7 @@ import (
 	"github.com/seed-bc0cc349/anvil/app/runapi"
 	"github.com/seed-bc0cc349/anvil/app/sanitize"
 	"github.com/seed-bc0cc349/anvil/app/schedule"
+	"github.com/seed-bc0cc349/anvil/app/seal"
 	"github.com/seed-bc0cc349/anvil/app/secret"
 	"github.com/seed-bc0cc349/anvil/app/store"
 	"github.com/seed-bc0cc349/anvil/config"
@@ -55,6 +57,7 @@ type App struct {
 	queue  *queue.Queue
 	reaper *lease.Reaper
 	models *gateway.Gateway
+	clear  *clearance
 	server *http.Server
 }
 
@@ -132,6 +135,10 @@ func (a *App) connect(ctx context.Context) error {
 			}, err
 		},
 	}
+	sealed, err := a.sealed()
+	if err != nil {
+		return err
+	}
 	scheduler := &schedule.Scheduler{
 		Store:    a.store,
 		Capacity: schedule.Capacity{Total: cfg.Capacity.Total, PerRepository: cfg.Capacity.PerRepository},
@@ -149,17 +156,22 @@ func (a *App) connect(ctx context.Context) error {
 	a.store.Changed = a.models.Forget
 	scheduler.Waits = a.models.Waits
 	leases := &lease.Server{
-		Store: a.store, Verifier: verifier, GitHub: hub, Blobs: a.blobs, Engines: enginesOf(cfg), Relays: a.models.Serves, Now: now, Log: log,
+		Store: a.store, Verifier: verifier, GitHub: hub, Blobs: a.blobs, Sealed: sealed, Engines: enginesOf(cfg), Relays: a.models.Serves, Now: now, Log: log,
 		Place: lease.Workplace{
 			Home: actions.Home, Workflow: cfg.Dispatch.Workflow, Ref: cfg.Dispatch.Ref, RunnerEnvironments: cfg.Dispatch.RunnerEnvironments,
 		},
 		Containment: containmentOf(cfg),
 		Terms: lease.Terms{
 			Lease: cfg.Limits.Lease, RenewEvery: cfg.Limits.RenewEvery, Work: cfg.Limits.Work, Verify: cfg.Limits.Verify,
-			BundleBytes: cfg.Limits.BundleBytes, LogBytes: cfg.Limits.LogBytes,
+			BundleBytes: cfg.Limits.BundleBytes, LogBytes: cfg.Limits.LogBytes, ConversationBytes: cfg.Limits.ConversationBytes,
+			Checkpoint: cfg.Limits.CheckpointEvery, AnswerWithin: cfg.Limits.AnswerWithin,
 		},
 	}
-	a.reaper = &lease.Reaper{Store: a.store, Now: now, Log: log, Lease: cfg.Limits.Lease, StartWithin: cfg.Limits.StartWithin, HoldFor: cfg.Limits.HoldFor}
+	a.clear = &clearance{store: a.store, blobs: a.blobs, retention: cfg.Sessions.Retention, now: now, log: log}
+	a.reaper = &lease.Reaper{
+		Store: a.store, Now: now, Log: log, Lease: cfg.Limits.Lease,
+		StartWithin: cfg.Limits.StartWithin, HoldFor: cfg.Limits.HoldFor, AnswerWithin: cfg.Limits.AnswerWithin,
+	}
 	inspector, err := inspect.New(inspect.Config{
 		Git: program, Dir: filepath.Join(cfg.DataDir, "quarantine"),
 		Canaries: func() []inspect.Canary {
@@ -287,6 +299,24 @@ func (a *App) close() {
 		a.unlock()
 		a.unlock = nil
 	}
+}
+
+// sealed is where sessions are kept, under the operator's key or one of our own.
+func (a *App) sealed() (*seal.Store, error) {
+	text, err := a.cfg.SessionKey()
+	if err != nil {
+		return nil, err
+	}
+	if text != nil {
+		key, err := seal.ParseKey(text, cmp.Or(a.cfg.Sessions.KeyFile, a.cfg.Sessions.KeyEnv))
+		return &seal.Store{Blobs: a.blobs, Key: key}, err
+	}
+	path := filepath.Join(a.cfg.DataDir, "sessions.key")
+	key, made, err := seal.OwnKey(path)
+	if made {
+		a.log.Info("made a key with which sessions are encrypted: keep it apart from backups of the data directory, or set sessions.key_file", "file", path)
+	}
+	return &seal.Store{Blobs: a.blobs, Key: key}, err
 }
 
 // offerOf says what tasks may choose from.

@@ -56,10 +56,11 @@
 // [github.com/seed-bc0cc349/anvil/app/anvil] has the nouns and the one state
 // machine, [github.com/seed-bc0cc349/anvil/app/runapi] the contract with the
 // runner. Services that hops use: store and queue (one SQLite database), blob
-// (artifacts by digest), github (the few calls we make; beside it githubtest, a
-// GitHub that is simulated, as gateway/modeltest is a model that follows a script),
-// git (the git program, hardened), policy (who may have what), sanitize (text from
-// outside made safe), secret (what looks like one, found and masked).
+// (artifacts by digest), seal (what only this server can read in it), github (the
+// few calls we make; beside it githubtest, a GitHub that is simulated, as
+// gateway/modeltest is a model that follows a script), git (the git program,
+// hardened), policy (who may have what), sanitize (text from outside made safe),
+// secret (what looks like one, found and masked).
 //
 // # The import law
 //

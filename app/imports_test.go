@@ -18,7 +18,7 @@ var law = map[string]struct {
 	allow []string
 }{
 	"cmd/anvil":              {allow: []string{"app", "app/demo", "config"}},
-	"cmd/anvil-runner":       {allow: []string{"action/confine", "action/runner"}},
+	"cmd/anvil-runner":       {allow: []string{"action/confine", "action/conversation", "action/runner"}},
 	"cmd/anvil-sample-agent": {allow: []string{"cmd/anvil-sample-agent/repair"}},
 	"cmd/anvil-sim":          {allow: []string{"app/gateway/modeltest", "app/github/githubtest", "app/github/githubtest/openapi"}},
 
@@ -38,6 +38,7 @@ var law = map[string]struct {
 	"app/store":    {allow: []string{"app/anvil"}},
 	"app/queue":    {allow: []string{"app/anvil"}},
 	"app/blob":     {allow: []string{"app/anvil"}},
+	"app/seal":     {allow: []string{"app/anvil", "app/blob"}},
 	"app/git":      {allow: []string{"app/anvil"}},
 	"app/github":   {allow: []string{"app/anvil"}},
 	"app/policy":   {allow: []string{"app/anvil", "config/hostlist", "config/strict"}},
@@ -68,16 +69,17 @@ var law = map[string]struct {
 	"docs":             {},
 
 	// what runs in a job
-	"action":           {allow: inJob},
-	"action/runner":    {allow: inJob},
-	"action/agent":     {allow: inJob},
-	"action/confine":   {allow: inJob},
-	"action/egress":    {allow: inJob},
-	"action/endpoint":  {allow: inJob},
-	"action/joblog":    {allow: inJob},
-	"action/redact":    {allow: inJob},
-	"action/verify":    {allow: inJob},
-	"action/workspace": {allow: inJob},
+	"action":              {allow: inJob},
+	"action/runner":       {allow: inJob},
+	"action/agent":        {allow: inJob},
+	"action/conversation": {allow: inJob},
+	"action/confine":      {allow: inJob},
+	"action/egress":       {allow: inJob},
+	"action/endpoint":     {allow: inJob},
+	"action/joblog":       {allow: inJob},
+	"action/redact":       {allow: inJob},
+	"action/verify":       {allow: inJob},
+	"action/workspace":    {allow: inJob},
 }
 
 var (

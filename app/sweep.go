@@ -67,6 +67,8 @@ func (a *App) watch(ctx context.Context) {
 	defer reap.Stop()
 	sweep := time.NewTicker(15 * time.Second)
 	defer sweep.Stop()
+	clear := time.NewTicker(a.clear.every())
+	defer clear.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -74,6 +76,10 @@ func (a *App) watch(ctx context.Context) {
 		case <-reap.C:
 			if err := a.reaper.Reap(ctx, ""); err != nil && ctx.Err() == nil {
 				a.log.Error("reap", "error", err)
+			}
+		case <-clear.C:
+			if err := a.clear.run(ctx); err != nil && ctx.Err() == nil {
+				a.log.Error("clear away", "error", err)
 			}
 		case <-sweep.C:
 			jobs, err := overdue(ctx, a.store, a.now(), 30*time.Second)

@@ -86,6 +86,10 @@ type Config struct {
 	// Budgets bound what is spent on models. Default: none; gateway.max_calls and
 	// limits.work still bound each run.
 	Budgets []Budget `yaml:"budgets"`
+
+	// Sessions says how long the unfinished work and the engines' conversations of
+	// a thread are kept, and with which key.
+	Sessions Sessions `yaml:"sessions"`
 }
 
 // GitHub is the connection to one GitHub, as one App.
@@ -243,9 +247,23 @@ type Limits struct {
 	// seven days. Then the task fails, and its bundle is deleted.
 	HoldFor time.Duration `yaml:"hold_for"`
 
-	// BundleBytes is the size of the git bundle of a proposal. Default: 52428800
-	// (50 MiB).
+	// AnswerWithin is how long a question of the agent's waits for a person.
+	// Default: 168h, seven days. Then the task fails. No runner is held meanwhile.
+	AnswerWithin time.Duration `yaml:"answer_within"`
+
+	// CheckpointEvery is how often a runner saves unfinished work while the engine
+	// is at it. Default: 3m. 0 saves it at the end only, so that a runner that dies
+	// loses it.
+	CheckpointEvery time.Duration `yaml:"checkpoint_every"`
+
+	// BundleBytes is the size of the git bundle of a proposal, and of a checkpoint.
+	// Default: 52428800 (50 MiB).
 	BundleBytes int64 `yaml:"bundle_bytes"`
+
+	// ConversationBytes is the size of the files from which an engine goes on.
+	// Default: 209715200 (200 MiB). What is larger is not kept, and the thread's
+	// next run begins a new conversation.
+	ConversationBytes int64 `yaml:"conversation_bytes"`
 
 	// LogBytes is the size of a run's log; the rest is cut with a mark. Default:
 	// 10485760 (10 MiB).
@@ -296,21 +314,25 @@ func Default() *Config {
 		Dispatch:  Dispatch{Workflow: "anvil.yml"},
 		Capacity:  Capacity{Total: 4},
 		Limits: Limits{
-			PromptBytes: 60 << 10,
-			Attempts:    2,
-			Work:        30 * time.Minute,
-			Verify:      15 * time.Minute,
-			StartWithin: 10 * time.Minute,
-			Lease:       time.Minute,
-			RenewEvery:  15 * time.Second,
-			HoldFor:     7 * 24 * time.Hour,
-			BundleBytes: 50 << 20,
-			LogBytes:    10 << 20,
-			Files:       300,
-			FileBytes:   5 << 20,
-			DiffBytes:   20 << 20,
+			PromptBytes:       60 << 10,
+			Attempts:          2,
+			Work:              30 * time.Minute,
+			Verify:            15 * time.Minute,
+			StartWithin:       10 * time.Minute,
+			Lease:             time.Minute,
+			RenewEvery:        15 * time.Second,
+			HoldFor:           7 * 24 * time.Hour,
+			AnswerWithin:      7 * 24 * time.Hour,
+			CheckpointEvery:   3 * time.Minute,
+			BundleBytes:       50 << 20,
+			ConversationBytes: 200 << 20,
+			LogBytes:          10 << 20,
+			Files:             300,
+			FileBytes:         5 << 20,
+			DiffBytes:         20 << 20,
 		},
 		Containment: Containment{Network: "proxy", RepositoriesMayAllow: []string{hostlist.Any}},
 		Gateway:     Gateway{BodyBytes: 32 << 20, OutputTokens: 64_000, MaxCalls: 2000, ParallelCalls: 16, AnswerWithin: 10 * time.Minute},
+		Sessions:    Sessions{Retention: 30 * 24 * time.Hour},
 	}
 }

@@ -97,6 +97,10 @@ func (c *Config) checkSecrets() Problems {
 			ps.collect(err)
 		}
 	}
+	if c.Sessions.KeyFile == "" || c.Sessions.KeyEnv == "" {
+		_, err := c.SessionKey()
+		ps.collect(err)
+	}
 	return ps
 }
 

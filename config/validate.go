@@ -25,6 +25,7 @@ func (c *Config) check() Problems {
 	c.checkLimits(&ps)
 	c.checkContainment(&ps)
 	c.checkGateway(&ps)
+	c.checkSessions(&ps)
 	return ps
 }
 
@@ -185,6 +186,7 @@ func (c *Config) checkLimits(ps *Problems) {
 	count(ps, "limits.prompt_bytes", int64(l.PromptBytes), 1<<10, 1<<20)
 	count(ps, "limits.attempts", int64(l.Attempts), 1, 10)
 	count(ps, "limits.bundle_bytes", l.BundleBytes, 1<<10, 1<<31)
+	count(ps, "limits.conversation_bytes", l.ConversationBytes, 1<<10, 1<<31)
 	count(ps, "limits.log_bytes", l.LogBytes, 1<<10, 1<<30)
 	count(ps, "limits.files", int64(l.Files), 1, 100_000)
 	count(ps, "limits.file_bytes", l.FileBytes, 1<<10, 100<<20)
@@ -198,6 +200,10 @@ func (c *Config) checkLimits(ps *Problems) {
 	span(ps, "limits.lease", l.Lease, time.Second, time.Hour)
 	span(ps, "limits.renew_every", l.RenewEvery, 100*time.Millisecond, 20*time.Minute)
 	span(ps, "limits.hold_for", l.HoldFor, time.Minute, 90*24*time.Hour)
+	span(ps, "limits.answer_within", l.AnswerWithin, time.Second, 90*24*time.Hour)
+	if l.CheckpointEvery != 0 {
+		span(ps, "limits.checkpoint_every", l.CheckpointEvery, time.Second, 24*time.Hour)
+	}
 	if l.Lease < 3*l.RenewEvery {
 		ps.add(CodeConflict, "limits.lease", "Make it at least three times limits.renew_every, so that two lost renewals do not end a run", "%s is too short for renewals every %s", l.Lease, l.RenewEvery)
 	}

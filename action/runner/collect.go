@@ -10,9 +10,9 @@ import (
 	"github.com/seed-bc0cc349/anvil/app/runapi"
 )
 
-// collect makes a commit and a bundle of the agent's tree and uploads the bundle,
-// even if the work was ended early: then what there is may be of use later. It
-// returns nil if nothing was changed.
+// collect makes a commit of the agent's tree, even if the work was ended early:
+// then what there is may be gone on from later. It returns nil if nothing was
+// changed.
 func (j *job) collect(work, life context.Context, w *workspace.Workspace) (*workspace.Result, error) {
 	halted := haltOf(work)
 	switch {
@@ -36,8 +36,13 @@ func (j *job) collect(work, life context.Context, w *workspace.Workspace) (*work
 	for _, name := range r.Removed {
 		j.journal.quote(runapi.KindWarning, j.fit("Left out of the result: "+name, maxText), nil)
 	}
+	return r, nil
+}
+
+// propose uploads the bundle of the result.
+func (j *job) propose(life context.Context, r *workspace.Result) error {
 	if limit := j.limits().bundle; r.Size > limit {
-		return nil, &runapi.Error{
+		return &runapi.Error{
 			Code: codeTooBig, What: fmt.Sprintf("The change is %d bytes packed; the limit is %d.", r.Size, limit),
 			Next: "Ask for less at once, or raise the limit in the server's configuration.",
 		}
@@ -53,13 +58,13 @@ func (j *job) collect(work, life context.Context, w *workspace.Workspace) (*work
 		if err == nil {
 			j.uploaded = stored.Digest
 			j.log.Say("Collected %s as %s, %d bytes packed.", plural(len(r.Files), "changed file"), short(r.Commit), r.Size)
-			return r, nil
+			return nil
 		}
 	}
 	if h := lostBy(err); h != nil {
-		return nil, h
+		return h
 	}
-	return nil, &runapi.Error{Code: codeUpload, What: fmt.Sprintf("The change could not be uploaded: %v.", err), Next: "Say /anvil retry."}
+	return &runapi.Error{Code: codeUpload, What: fmt.Sprintf("The change could not be uploaded: %v.", err), Next: "Say /anvil retry."}
 }
 
 // attach names the result in what is handed back.

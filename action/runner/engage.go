@@ -39,10 +39,13 @@ func (j *job) engage(work context.Context, w *workspace.Workspace) (agent.Answer
 		return agent.Answer{}, err
 	}
 	defer closeNetwork()
+	got := j.resume(work, w, engine, home)
+	j.saver = &saver{job: j, w: w, home: home, patterns: engine.Conversation(), reference: got.reference}
 	task := agent.Work{
 		Engine:  j.assignment.Engine,
 		Program: program,
-		Prompt:  agent.Envelope(j.assignment.Prompt, rand.Text()),
+		Prompt:  agent.Envelope(j.assignment.Prompt, rand.Text(), j.note(got)),
+		Resume:  got.reference,
 		Tree:    w.Tree(),
 		Home:    home,
 		Env:     env,
@@ -70,6 +73,7 @@ func (j *job) engage(work context.Context, w *workspace.Workspace) (agent.Answer
 		j.witness(e)
 	}
 	answer, err := turn.Wait()
+	j.saver.refer(answer.Resume, answer.Version)
 	switch {
 	case haltOf(work) != nil:
 		return answer, haltOf(work)
@@ -88,7 +92,8 @@ func (j *job) witness(e agent.Event) {
 	data := j.safeJSON(e.Data)
 	switch e.Kind {
 	case agent.KindReference:
-		return // it is for whoever saves the conversation
+		j.saver.refer(j.fit(e.Text, 200), "")
+		return
 	case runapi.KindUsage:
 	case runapi.KindCommand:
 		j.log.Quote("$ " + text)

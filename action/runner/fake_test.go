@@ -58,12 +58,14 @@ type server struct {
 	refuseClaim *runapi.Error
 	onRenew     func(n int) (runapi.RenewAnswer, *runapi.Error)
 	onEvent     func(runapi.Event)
-	stale       bool // from now on
+	stale       bool              // from now on
+	left        map[string][]byte // what an earlier run left, by name
 
 	mu         sync.Mutex
 	assignment runapi.Assignment
 	events     []runapi.Event
 	artifacts  map[string][]byte
+	about      map[string]runapi.About
 	finish     *runapi.FinishRequest
 	finishedAt time.Time
 	renewals   int
@@ -71,7 +73,7 @@ type server struct {
 }
 
 func newServer(t *testing.T) *server {
-	s := &server{t: t, git: t.TempDir(), artifacts: map[string][]byte{}}
+	s := &server{t: t, git: t.TempDir(), artifacts: map[string][]byte{}, about: map[string]runapi.About{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /oidc", func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer "+idRequest || r.URL.Query().Get("audience") != s.http.URL {
@@ -85,6 +87,7 @@ func newServer(t *testing.T) *server {
 	mux.HandleFunc("POST "+runapi.PathEvents, s.held(s.append))
 	mux.HandleFunc("PUT "+runapi.PathArtifact, s.held(s.artifact))
 	mux.HandleFunc("POST "+runapi.PathFinish, s.held(s.finished))
+	mux.HandleFunc("GET "+runapi.PathRestore, s.held(s.restore))
 	mux.HandleFunc("/git/", s.serveGit)
 	s.http = httptest.NewServer(mux)
 	t.Cleanup(s.http.Close)
@@ -180,7 +183,25 @@ func (s *server) artifact(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.artifacts[r.PathValue("name")] = b
+	if text := r.Header.Get(runapi.HeaderAbout); text != "" {
+		var about runapi.About
+		if json.Unmarshal([]byte(text), &about) != nil {
+			refuse(w, http.StatusBadRequest, &runapi.Error{Code: runapi.CodeArtifact, What: "about."})
+			return
+		}
+		s.about[r.PathValue("name")] = about
+	}
 	answer(w, runapi.ArtifactAnswer{Digest: digest, Size: int64(len(b))})
+}
+
+// restore gives what s.left holds.
+func (s *server) restore(w http.ResponseWriter, r *http.Request) {
+	b, ok := s.left[r.PathValue("name")]
+	if !ok {
+		refuse(w, http.StatusNotFound, &runapi.Error{Code: runapi.CodeArtifact, What: "there is none."})
+		return
+	}
+	_, _ = w.Write(b)
 }
 
 func (s *server) finished(w http.ResponseWriter, r *http.Request) {
@@ -336,11 +357,14 @@ func noCanaries(t *testing.T, s *server, m *machine) {
 }
 
 // bundled unpacks the uploaded bundle and returns the files of its commit.
-func (s *server) bundled() map[string]string {
+func (s *server) bundled() map[string]string { return s.unpacked(runapi.ArtifactBundle) }
+
+// unpacked does so with the bundle or the checkpoint.
+func (s *server) unpacked(name string) map[string]string {
 	s.t.Helper()
 	dir := s.t.TempDir()
 	path := filepath.Join(dir, "bundle")
-	if err := os.WriteFile(path, s.artifacts[runapi.ArtifactBundle], 0o644); err != nil {
+	if err := os.WriteFile(path, s.artifacts[name], 0o644); err != nil {
 		s.t.Fatal(err)
 	}
 	clone := filepath.Join(dir, "clone")

@@ -12,13 +12,14 @@ import (
 type limits struct {
 	work, verify time.Duration
 	log, bundle  int64
+	conversation int64
 	events       int64 // that an agent may cause
 }
 
 func (j *job) limits() limits { return j.limitsOf(j.assignment) }
 
 func (j *job) limitsOf(a runapi.Assignment) limits {
-	l := limits{work: 50 * time.Minute, verify: 10 * time.Minute, log: 4 << 20, bundle: 50 << 20, events: 5000}
+	l := limits{work: 50 * time.Minute, verify: 10 * time.Minute, log: 4 << 20, bundle: 50 << 20, conversation: 200 << 20, events: 5000}
 	if s := a.Limits.WorkSeconds; s > 0 {
 		l.work = time.Duration(s) * time.Second
 	}
@@ -30,6 +31,9 @@ func (j *job) limitsOf(a runapi.Assignment) limits {
 	}
 	if n := a.Limits.BundleBytes; n > 0 {
 		l.bundle = n
+	}
+	if n := a.Limits.ConversationBytes; n > 0 {
+		l.conversation = n
 	}
 	return l
 }

@@ -51,6 +51,12 @@ func (j *job) perform(work, life context.Context) runapi.FinishRequest {
 	if workErr == nil {
 		workErr = err
 	}
+	if h := haltOf(life); j.saver != nil && (h == nil || !h.lost) {
+		j.saver.save(life, result)
+	}
+	if workErr == nil && result != nil {
+		workErr = j.propose(life, result)
+	}
 	if workErr != nil {
 		f := j.failed(work, answer, workErr)
 		j.attach(&f, result)

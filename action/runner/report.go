@@ -27,6 +27,7 @@ func (j *job) report(work, life context.Context) int {
 	if j.raw != nil {
 		j.upload(uploads, runapi.ArtifactStream, j.raw.Bytes())
 	}
+	j.saver.wait(uploads)
 	j.log.Say("Result: %s.", j.finish.Result)
 	j.upload(uploads, runapi.ArtifactLog, j.log.Copy())
 	j.journal.flush(uploads)

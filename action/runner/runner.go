@@ -100,6 +100,7 @@ type job struct {
 
 	raw      *joblog.Clipped // the engine's own output; nil until it starts
 	uploaded string          // digest of the bundle, as the server stored it
+	saver    *saver          // nil until the engine is known
 	changed  []workspace.Change
 	record   *verify.Record // nil unless verification took place
 	finish   runapi.FinishRequest

@@ -102,8 +102,8 @@ func TestRunEngineFails(t *testing.T) {
 		!strings.Contains(f.Problem.What, "exit code 3") || !strings.Contains(f.Problem.What, "the model is gone") {
 		t.Errorf("finish: %+v", f)
 	}
-	if s.artifacts[runapi.ArtifactBundle] == nil {
-		t.Error("what the agent had done was not uploaded")
+	if s.unpacked(runapi.ArtifactCheckpoint)["good"] != "100644 half" {
+		t.Error("what the agent had done was not saved")
 	}
 	noCanaries(t, s, m)
 }

@@ -56,11 +56,11 @@ func TestRunStoppedByTheServer(t *testing.T) {
 	if code := m.run(); code != runner.HandedBack {
 		t.Fatalf("exit code %d", code)
 	}
-	if f := s.finish; f.Result != runapi.Cancelled || !strings.Contains(f.Problem.What, "@ann asked to stop") || f.Bundle == "" {
+	if f := s.finish; f.Result != runapi.Cancelled || !strings.Contains(f.Problem.What, "@ann asked to stop") || f.Bundle != "" {
 		t.Errorf("finish: %+v", f)
 	}
-	if s.bundled()["good"] != "100644 half" {
-		t.Errorf("the bundle has %v", s.bundled())
+	if s.unpacked(runapi.ArtifactCheckpoint)["good"] != "100644 half" {
+		t.Errorf("the checkpoint has %v", s.unpacked(runapi.ArtifactCheckpoint))
 	}
 	if !processGone(t, pidFile) {
 		t.Error("a process that the agent left behind is still there")
@@ -84,7 +84,7 @@ func TestRunStoppedBySignal(t *testing.T) {
 	if took := s.finishedAt.Sub(sent); took > 7*time.Second {
 		t.Errorf("it took %s to hand the run back", took)
 	}
-	if f := s.finish; f.Result != runapi.Cancelled || f.Bundle == "" || s.artifacts[runapi.ArtifactLog] == nil {
+	if f := s.finish; f.Result != runapi.Cancelled || s.artifacts[runapi.ArtifactCheckpoint] == nil || s.artifacts[runapi.ArtifactLog] == nil {
 		t.Errorf("finish: %+v", f)
 	}
 	if !processGone(t, pidFile) {
@@ -159,7 +159,7 @@ func TestProgramStoppedBySignal(t *testing.T) {
 	if took := time.Since(sent); took > 7*time.Second {
 		t.Errorf("it took %s to end", took)
 	}
-	if s.finish == nil || s.finish.Result != runapi.Cancelled || s.finish.Bundle == "" {
+	if s.finish == nil || s.finish.Result != runapi.Cancelled || s.artifacts[runapi.ArtifactCheckpoint] == nil {
 		t.Errorf("finish: %+v", s.finish)
 	}
 	if !processGone(t, pidFile) {

@@ -28,6 +28,7 @@ type Result struct {
 	Removed []string
 
 	gitDir string
+	before string // the base commit's tree
 }
 
 // Change is one changed path.
@@ -44,15 +45,26 @@ func (w *Workspace) Collect(ctx context.Context, message string) (*Result, error
 	if err != nil {
 		return nil, err
 	}
-	w.results++
-	gitDir, err := os.MkdirTemp(w.dir, fmt.Sprintf("result-%d-*.git", w.results))
+	r, err := w.commit(ctx, message, func(git func(args ...string) string) { git("add", "--all") })
+	if err != nil || r.Tree == r.before {
+		return nil, err
+	}
+	r.Removed = removed
+	return r, nil
+}
+
+// commit makes a commit on the base commit, and a bundle of it, in a repository
+// that did not exist before. add brings the index, which holds the base commit's
+// tree, to what is to be committed.
+func (w *Workspace) commit(ctx context.Context, message string, add func(git func(args ...string) string)) (*Result, error) {
+	gitDir, err := os.MkdirTemp(w.dir, "result-*.git")
 	if err != nil {
 		return nil, fmt.Errorf("collect result: %w", err)
 	}
 	if err := bare(gitDir, w.base, "", w.path("base.git", "objects")); err != nil {
 		return nil, err
 	}
-	r := &Result{gitDir: gitDir, Removed: removed}
+	r := &Result{gitDir: gitDir}
 	git := func(args ...string) (out string) {
 		if err != nil {
 			return ""
@@ -65,16 +77,13 @@ func (w *Workspace) Collect(ctx context.Context, message string) (*Result, error
 		}})
 		return out
 	}
-	before := git("rev-parse", "--verify", w.base+"^{tree}")
+	r.before = git("rev-parse", "--verify", w.base+"^{tree}")
 	git("read-tree", w.base)
-	git("add", "--all")
+	add(git)
 	r.Tree = git("write-tree")
-	if err == nil && r.Tree == before {
-		return nil, nil
-	}
 	r.Commit = git("commit-tree", r.Tree, "-p", w.base, "-m", message)
 	git("update-ref", runapi.BundleRef, r.Commit)
-	r.Files = changes(git("diff-tree", "-r", "-z", "--no-renames", "--name-status", before, r.Tree))
+	r.Files = changes(git("diff-tree", "-r", "-z", "--no-renames", "--name-status", r.before, r.Tree))
 	r.Bundle = gitDir + ".bundle"
 	git("bundle", "create", "--quiet", r.Bundle, runapi.BundleRef, "^"+w.base)
 	if err != nil {

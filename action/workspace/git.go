@@ -76,6 +76,7 @@ func newGit(job []string, empty string) (*git, error) {
 type command struct {
 	gitDir string
 	args   []string
+	stdin  string
 	env    []string    // besides the hardened environment
 	config [][2]string // besides the settings; may hold secrets
 }
@@ -97,7 +98,7 @@ func (g *git) run(ctx context.Context, c command) (string, error) {
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second
 	var out, said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &said
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(c.stdin), &out, &said
 	if err := cmd.Run(); err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)

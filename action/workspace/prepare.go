@@ -16,8 +16,6 @@ type Workspace struct {
 	base string // commit
 	git  *git
 	tree os.FileInfo // of the agent's tree, as it was made
-	// results counts the results collected, so that each has a fresh place.
-	results int
 }
 
 // Source says what to start from.
@@ -138,6 +136,16 @@ func (w *Workspace) Scratch(name string) (string, error) {
 		return "", fmt.Errorf("make directory for %s: %w", name, err)
 	}
 	return dir, nil
+}
+
+// TempFile makes an empty file without a name in any directory: it is gone once it
+// is closed, or this process ends.
+func (w *Workspace) TempFile(pattern string) (*os.File, error) {
+	f, err := os.CreateTemp(w.dir, pattern)
+	if err != nil {
+		return nil, fmt.Errorf("make file: %w", err)
+	}
+	return f, os.Remove(f.Name())
 }
 
 // Remove takes the workspace away, even where an agent took its own rights to

@@ -35,3 +35,20 @@ type Contender struct {
 	// Waits keeps a queued run from getting a slot now.
 	Waits bool
 }
+
+// Archive is what a run left for the next run of its session to go on from: the
+// tree as it stood, or the engine's conversation. A session has one of each, the
+// latest.
+type Archive struct {
+	Session   SessionID
+	Name      string // runapi's name of the artifact
+	Run       RunID  // that left it
+	Digest    string // of the plain bytes, "sha256:HEX"
+	Sealed    string // digest of the bytes as they are stored
+	Size      int64  // of the plain bytes
+	Base      string // base commit of the run
+	Head      string // of a checkpoint: its commit on Base
+	Engine    EngineInfo
+	Reference string // of a conversation: the engine's own, such as a thread id
+	StoredAt  time.Time
+}

@@ -153,6 +153,40 @@ func (s *Store) Stat(digest string) (Info, error) {
 	return Info{Size: i.Size(), StoredAt: i.ModTime()}, nil
 }
 
+// All calls visit with each blob, in no order, until it returns an error.
+func (s *Store) All(visit func(digest string, i Info) error) error {
+	fan, err := fs.ReadDir(s.root.FS(), ".")
+	if err != nil {
+		return fmt.Errorf("blob: list: %w", err)
+	}
+	for _, d := range fan {
+		if d.Name() == incoming {
+			continue
+		}
+		blobs, err := fs.ReadDir(s.root.FS(), d.Name())
+		if err != nil {
+			return fmt.Errorf("blob: list: %w", err)
+		}
+		for _, b := range blobs {
+			digest := algorithm + d.Name() + b.Name()
+			if Check(digest) != nil {
+				continue // not ours
+			}
+			i, err := b.Info()
+			if errors.Is(err, fs.ErrNotExist) {
+				continue // deleted meanwhile
+			}
+			if err != nil {
+				return fmt.Errorf("blob: list: %w", err)
+			}
+			if err := visit(digest, Info{Size: i.Size(), StoredAt: i.ModTime()}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // Delete removes a blob. One that is not there is no error.
 func (s *Store) Delete(digest string) error {
 	_, path, err := place(digest)

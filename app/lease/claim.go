@@ -65,7 +65,11 @@ func (s *Server) claim(r *http.Request) (any, error) {
 		return nil, err
 	}
 	s.Log.Info("run claimed", "run", run.ID, "epoch", run.Lease.Epoch, "workflow_run", claims.RunID, "runner", run.Lease.Runner)
-	return s.assignment(story, run, token, readToken), nil
+	a := s.assignment(story, run, token, readToken)
+	if a.Resume, err = s.resume(ctx, run); err != nil {
+		return nil, err
+	}
+	return a, nil
 }
 
 // grant gives the lease to the workflow run that asks, if it is still to be had.
@@ -166,7 +170,6 @@ func wrongClaim(name, got, want string) error {
 
 func (s *Server) assignment(story anvil.Story, run anvil.Run, token, readToken string) runapi.Assignment {
 	repo := story.Session.Repository
-	prompt := story.Task.Command.Prompt
 	verify, source := story.Task.Command.Options.Verify, "command"
 	if len(verify) == 0 {
 		verify, source = run.Rules.Verify, ".github/anvil.yml"
@@ -182,16 +185,14 @@ func (s *Server) assignment(story anvil.Story, run anvil.Run, token, readToken s
 		Repository:        runapi.Repository{ID: repo.ID, FullName: repo.FullName(), CloneURL: s.GitHub.CloneURL(repo)},
 		BaseRef:           run.BaseRef, BaseCommit: run.BaseCommit, ReadToken: readToken,
 		Engine: engine,
-		Prompt: runapi.Prompt{
-			Instruction: prompt.Instruction, IssueNumber: story.Session.Issue,
-			IssueTitle: prompt.IssueTitle, IssueBody: prompt.IssueBody, Digest: prompt.Digest,
-		},
+		Prompt: promptOf(story),
 		Verify: verify, VerifySource: source,
 		Containment: s.containment(run),
 		Model:       s.Relays != nil && s.Relays(engine.Kind),
 		Limits: runapi.Limits{
 			WorkSeconds: int(s.Terms.Work / time.Second), VerifySeconds: int(s.Terms.Verify / time.Second),
 			LogBytes: s.Terms.LogBytes, BundleBytes: s.Terms.BundleBytes,
+			CheckpointSeconds: int(s.Terms.Checkpoint / time.Second), ConversationBytes: s.Terms.ConversationBytes,
 		},
 	}
 }
@@ -202,6 +203,25 @@ func (s *Server) containment(run anvil.Run) runapi.Containment {
 	c := s.Containment
 	c.Allow = slices.Concat(c.Allow, run.Rules.AllowHosts)
 	return c
+}
+
+// promptOf is the snapshot that intake took, and what was asked and answered since.
+// Its digest is intake's as long as there was nothing.
+func promptOf(story anvil.Story) runapi.Prompt {
+	taken := story.Task.Command.Prompt
+	p := runapi.Prompt{
+		Instruction: taken.Instruction, IssueNumber: story.Session.Issue,
+		IssueTitle: taken.IssueTitle, IssueBody: taken.IssueBody, Digest: taken.Digest,
+	}
+	for _, run := range story.Runs {
+		if q := run.Question; q != nil && q.Answer != "" {
+			p.Exchanges = append(p.Exchanges, runapi.Exchange{Question: q.Text, Answer: q.Answer})
+		}
+	}
+	if len(p.Exchanges) > 0 {
+		p.Digest = p.ComputeDigest()
+	}
+	return p
 }
 
 func runOf(story anvil.Story, id string) (anvil.Run, error) {

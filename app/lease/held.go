@@ -116,6 +116,10 @@ func (s *Server) artifact(r *http.Request) (any, error) {
 	switch name {
 	case runapi.ArtifactBundle:
 		most = s.Terms.BundleBytes
+	case runapi.ArtifactCheckpoint:
+		most = s.Terms.BundleBytes
+	case runapi.ArtifactConversation:
+		most = s.Terms.ConversationBytes
 	case runapi.ArtifactLog, runapi.ArtifactVerification, runapi.ArtifactStream:
 	default:
 		return nil, artifactError(http.StatusBadRequest, "there is no artifact of this name.")
@@ -133,18 +137,15 @@ func (s *Server) artifact(r *http.Request) (any, error) {
 	if err := allow(run); err != nil {
 		return nil, err
 	}
-	tooBig := artifactError(http.StatusRequestEntityTooLarge, fmt.Sprintf("the artifact %s is larger than %d bytes.", name, most))
 	if r.ContentLength > most {
-		return nil, tooBig
+		return nil, tooBig(name, most)
+	}
+	if name == runapi.ArtifactCheckpoint || name == runapi.ArtifactConversation {
+		return s.archive(r, id, name, digest, most)
 	}
 	size, err := s.Blobs.PutExpect(r.Context(), r.Body, digest, most)
-	switch {
-	case errors.Is(err, blob.ErrTooBig):
-		return nil, tooBig
-	case errors.Is(err, blob.ErrMismatch):
-		return nil, artifactError(http.StatusUnprocessableEntity, "the bytes that came do not have the digest they were announced with.")
-	case err != nil:
-		return nil, err
+	if err != nil {
+		return nil, notStored(err, name, most)
 	}
 	if err := s.Store.SaveArtifact(r.Context(), id, name, digest, size, allow); err != nil {
 		return nil, err
@@ -212,6 +213,9 @@ func (s *Server) finish(r *http.Request) (any, error) {
 		run.Report = report
 		run.Engine.Version = report.Engine.Version
 		run.Problem = problemOf(*run, to, report)
+		if to == anvil.Waiting {
+			run.Deadline = s.Now().Add(s.Terms.AnswerWithin)
+		}
 		return nil
 	}, next...)
 	if err != nil {

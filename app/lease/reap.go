@@ -23,7 +23,7 @@ type Reaper struct {
 	// Lease is how long a runner may be silent, as in [Terms].
 	Lease time.Duration
 	// StartWithin and HoldFor are told to people.
-	StartWithin, HoldFor time.Duration
+	StartWithin, HoldFor, AnswerWithin time.Duration
 
 	mu       sync.Mutex
 	lastSeen time.Time // when it last looked; guarded by mu
@@ -105,7 +105,7 @@ func (r *Reaper) verdict(run anvil.Run) (anvil.State, *anvil.Problem) {
 	case anvil.Stopping:
 		return anvil.Cancelled, nil
 	case anvil.Waiting:
-		return anvil.Failed, anvil.Problemf("QUESTION_EXPIRED", "Comment /anvil retry to start again.", "nobody answered the agent's question within %d days", int(anvil.Waiting.Patience().Hours()/24))
+		return anvil.Failed, anvil.Problemf("QUESTION_EXPIRED", "Comment /anvil retry to start again.", "nobody answered the agent's question within %s", r.AnswerWithin)
 	case anvil.Held:
 		return anvil.Failed, anvil.Problemf("HOLD_EXPIRED", "Comment /anvil retry to start again.", "nobody released the held change within %s", r.HoldFor)
 	}

@@ -24,6 +24,8 @@ type Store interface {
 	Append(ctx context.Context, id anvil.RunID, events []anvil.Event, allow func(anvil.Run) error) (next int64, err error)
 	SaveArtifact(ctx context.Context, id anvil.RunID, name, digest string, size int64, allow func(anvil.Run) error) error
 	Artifact(ctx context.Context, id anvil.RunID, name string) (digest string, err error)
+	SaveArchive(ctx context.Context, a anvil.Archive, allow func(anvil.Run) error) (replaced string, err error)
+	Archives(ctx context.Context, id anvil.RunID) (map[string]anvil.Archive, error)
 	UseToken(ctx context.Context, jti string, expires time.Time) (first bool, err error)
 }
 
@@ -60,6 +62,11 @@ type Terms struct {
 	Verify      time.Duration
 	BundleBytes int64
 	LogBytes    int64
+
+	// Checkpoint is how often unfinished work is saved; 0: only at the end.
+	Checkpoint        time.Duration
+	ConversationBytes int64         // of an engine's conversation
+	AnswerWithin      time.Duration // how long a question waits for a person
 }
 
 // Server serves runapi.
@@ -68,6 +75,7 @@ type Server struct {
 	Verifier Verifier
 	GitHub   GitHub
 	Blobs    Blobs
+	Sealed   Sealed
 	Engines  map[string]runapi.Engine // as configured, by name
 	Relays   func(kind string) bool   // whether the gateway serves engines of a kind; nil: none
 	Place    Workplace
@@ -85,12 +93,13 @@ func (s *Server) Register(mux *http.ServeMux) {
 	mux.Handle("POST "+runapi.PathEvents, s.handle(s.events))
 	mux.Handle("PUT "+runapi.PathArtifact, s.handle(s.artifact))
 	mux.Handle("POST "+runapi.PathFinish, s.handle(s.finish))
+	mux.HandleFunc("GET "+runapi.PathRestore, s.restore)
 }
 
 // handle turns a function of a request into a handler that answers with JSON.
 func (s *Server) handle(f func(r *http.Request) (any, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, max(s.Terms.BundleBytes, s.Terms.LogBytes)+1<<20)
+		r.Body = http.MaxBytesReader(w, r.Body, max(s.Terms.BundleBytes, s.Terms.LogBytes, s.Terms.ConversationBytes)+1<<20)
 		answer, err := f(r)
 		if err != nil {
 			s.refuse(w, r, err)

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +22,7 @@ import (
 	"github.com/seed-bc0cc349/anvil/app/github"
 	"github.com/seed-bc0cc349/anvil/app/lease"
 	"github.com/seed-bc0cc349/anvil/app/runapi"
+	"github.com/seed-bc0cc349/anvil/app/seal"
 	"github.com/seed-bc0cc349/anvil/app/store"
 )
 
@@ -48,6 +50,8 @@ const (
 	workflow  = 4711 // the workflow run that was started
 	logBytes  = 1 << 10
 	bundleCap = 4 << 10
+
+	conversationCap = 8 << 10
 )
 
 func newWorld(t *testing.T) *world {
@@ -75,6 +79,13 @@ func newWorld(t *testing.T) *world {
 		Terms:       lease.Terms{Lease: leaseFor, RenewEvery: 15 * time.Second, Work: time.Hour, Verify: time.Minute, BundleBytes: bundleCap, LogBytes: logBytes},
 	}
 	w.reaper = &lease.Reaper{Store: w.store, Now: w.clock.Now, Log: log, Lease: leaseFor, StartWithin: 10 * time.Minute, HoldFor: time.Hour}
+	key, _, err := seal.OwnKey(filepath.Join(t.TempDir(), "key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.leases.Sealed = &seal.Store{Blobs: w.blobs, Key: key}
+	w.leases.Terms.ConversationBytes, w.leases.Terms.AnswerWithin = conversationCap, 7*24*time.Hour
+	w.reaper.AnswerWithin = 7 * 24 * time.Hour
 	mux := http.NewServeMux()
 	w.leases.Register(mux)
 	w.http = httptest.NewServer(mux)
