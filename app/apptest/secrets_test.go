@@ -1,6 +1,7 @@
 package apptest
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -44,17 +45,7 @@ func secrets(s *stage, args []string) error {
 	}
 	places["the job's log"] = []byte(s.JobLog(run.ID))
 	places["the server's log"] = []byte(s.Server.Log())
-	if err := filepath.WalkDir(s.Server.DataDir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
-			return err
-		}
-		b, err := os.ReadFile(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil // the server cleans up behind itself
-		}
-		places[path] = b
-		return err
-	}); err != nil {
+	if err := s.kept(func(path string, content []byte) { places[path] = content }); err != nil {
 		return err
 	}
 	if len(places) < 8 {
@@ -76,6 +67,47 @@ func secrets(s *stage, args []string) error {
 		return errors.New(strings.Join(found, "\n"))
 	}
 	return nil
+}
+
+// kept visits every file that the server keeps.
+func (s *stage) kept(visit func(path string, content []byte)) error {
+	return filepath.WalkDir(s.Server.DataDir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // the server cleans up behind itself
+		}
+		if err == nil {
+			visit(path, b)
+		}
+		return err
+	})
+}
+
+// sealed TEXT: no file that the server keeps has it in the open, and there are
+// sealed ones
+func sealed(s *stage, args []string) error {
+	if err := words(args, 1, 1, "sealed TEXT"); err != nil {
+		return err
+	}
+	n := 0
+	var found error
+	err := s.kept(func(path string, content []byte) {
+		if bytes.HasPrefix(content, []byte("age-encryption.org/")) {
+			n++
+		}
+		for form, text := range forms(args[0]) {
+			if bytes.Contains(content, []byte(text)) {
+				found = fmt.Errorf("%s has it %s", path, form)
+			}
+		}
+	})
+	if err == nil && found == nil && n == 0 {
+		found = errors.New("the server keeps nothing that is sealed")
+	}
+	return errors.Join(err, found)
 }
 
 // forms are the shapes into which a secret is easily brought.

@@ -87,6 +87,7 @@ func TestStories(t *testing.T) {
 			"lease":     plain(useLease),
 			"dispatch":  plain(dispatchByHand),
 			"secrets":   plain(secrets),
+			"sealed":    plain(sealed),
 
 			"start-run":    plain(startRun),
 			"propose-made": plain(proposeMade),

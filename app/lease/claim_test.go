@@ -35,7 +35,7 @@ func TestAClaimIsAnsweredWithAllThatARunNeeds(t *testing.T) {
 		Verify:       []string{"make test"},
 		VerifySource: "command",
 		Containment:  runapi.Containment{Network: "proxy", Allow: []string{"operator.example", ".repository.example"}},
-		Limits:       runapi.Limits{WorkSeconds: 3600, VerifySeconds: 60, LogBytes: logBytes, BundleBytes: bundleCap},
+		Limits:       runapi.Limits{WorkSeconds: 3600, VerifySeconds: 60, LogBytes: logBytes, BundleBytes: bundleCap, ConversationBytes: conversationCap},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
