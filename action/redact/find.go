@@ -1,42 +1,45 @@
 package redact
 
-import "bytes"
+import "strings"
 
-// Finder is a writer that only looks whether a known value goes by, wherever the
-// borders between writes fall.
+// Finder is a writer that only looks whether a known value goes by, in any of its
+// forms, wherever the borders between writes fall. Shapes do not interest it.
 type Finder struct {
 	set   *Set
-	tail  []byte // the end of what went by, too short to hold a value
+	held  []byte // the end of what went by, too short to hold a form
+	lower []byte
 	found bool
 }
 
-// Finder returns a finder of s's values, as they are known now and later.
+// Finder returns a finder of s's values.
 func (s *Set) Finder() *Finder { return &Finder{set: s} }
 
 func (f *Finder) Write(p []byte) (int, error) {
-	f.set.mu.RLock()
-	defer f.set.mu.RUnlock()
-	longest := 0
-	for _, v := range f.set.values {
-		longest = max(longest, len(v))
-	}
-	if longest == 0 || f.found {
+	known := f.set.known.Load()
+	if known == nil || f.found {
 		return len(p), nil
 	}
-	// A value that crosses the border begins in the tail; all others are in p.
-	border := append(f.tail, p[:min(len(p), longest-1)]...)
-	for _, v := range f.set.values {
-		if bytes.Contains(p, v) || bytes.Contains(border, v) {
-			f.found = true
-			break
-		}
+	f.held = append(f.held, p...)
+	f.found = known.in(f.held, &f.lower)
+	if rest := len(f.held) - longestForm; rest > 0 {
+		f.held = append(f.held[:0], f.held[rest:]...)
 	}
-	if len(p) >= longest-1 {
-		border = p
-	}
-	f.tail = bytes.Clone(border[max(0, len(border)-(longest-1)):])
 	return len(p), nil
 }
 
 // Found reports whether a value went by.
 func (f *Finder) Found() bool { return f.found }
+
+// in reports whether one of the values stands in b; lower is room to work in.
+func (v *values) in(b []byte, lower *[]byte) (found bool) {
+	*lower = appendLower((*lower)[:0], string(b))
+	v.find.Walk(*lower, func(end, n, beginning int64) bool {
+		from := int(end - n + 1)
+		for _, i := range v.of[beginning] {
+			f, to := v.forms[i], from+len(v.forms[i].text)
+			found = found || to <= len(b) && (string(b[from:to]) == f.text || f.fold && strings.EqualFold(string(b[from:to]), f.text))
+		}
+		return !found
+	})
+	return found
+}
