@@ -30,6 +30,8 @@ func TestBench(t *testing.T) {
 	t.Run("door", func(t *testing.T) { measureDoor(t, &all, w) })
 	s.stop(t)
 	t.Run("demo", func(t *testing.T) { measureDemo(t, &all, bin) })
+	t.Run("egress", func(t *testing.T) { measureEgress(t, &all) })
+	t.Run("redaction", func(t *testing.T) { measureRedaction(t, &all) })
 	for _, name := range []string{"anvil", "anvil-runner"} {
 		info, err := os.Stat(filepath.Join(bin, name))
 		if err != nil {
