@@ -115,7 +115,6 @@ func Run(ctx context.Context, o Options) (err error) {
 	}
 	defer os.RemoveAll(dir)
 
-	s.say("Anvil demo: everything on this machine, nothing sent elsewhere.")
 	if err := need("git", "go"); err != nil {
 		return err
 	}
@@ -127,6 +126,11 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer s.engine.close()
+	if s.engine.paid {
+		s.say("Anvil demo: everything on this machine, but for the calls of the model.")
+	} else {
+		s.say("Anvil demo: everything on this machine, nothing sent elsewhere.")
+	}
 	if err := s.raise(ctx, dir, programs); err != nil {
 		return err
 	}

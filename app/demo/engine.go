@@ -22,6 +22,7 @@ type engine struct {
 	path    string // of the directory that its program is in; empty for the sample agent
 	agent   string // for people: who works
 	model   string // for people: which model
+	paid    bool   // the model is a real one, which is elsewhere
 	close   func()
 }
 
@@ -65,7 +66,7 @@ func engage(ctx context.Context, o Options, sample string) (engine, error) {
 		return engine{}, err
 	}
 	e := engine{
-		path: filepath.Dir(path), close: func() {}, agent: fmt.Sprintf("%s %s, %s", c.title, version, path),
+		path: filepath.Dir(path), paid: true, close: func() {}, agent: fmt.Sprintf("%s %s, %s", c.title, version, path),
 	}
 	model := cmp.Or(o.Model, c.model)
 	upstream := map[string]any{"name": "provider", "protocols": []string{c.protocol}, "base_url": c.base, "key_env": c.key}
@@ -77,7 +78,7 @@ func engage(ctx context.Context, o Options, sample string) (engine, error) {
 		}
 		model = "scripted"
 		upstream = map[string]any{"name": "scripted", "protocols": []string{c.protocol}, "base_url": scripted.URL + "/v1"}
-		e.close = func() { _ = scripted.Close() }
+		e.paid, e.close = false, func() { _ = scripted.Close() }
 		e.model = fmt.Sprintf("the scripted one, which answers from a file and is no model. For a real one set %s", c.key)
 	}
 	e.settings = map[string]any{"kind": o.Engine, "version": version, "models": []string{model}}
