@@ -80,6 +80,10 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *App, err
 		return nil, err
 	}
 	a.store.Attempts = cfg.Limits.Attempts
+	a.store.Redact = func(text string) string {
+		masked, _ := secret.Mask(text)
+		return masked
+	}
 	if a.blobs, err = blob.Open(filepath.Join(cfg.DataDir, "blob")); err != nil {
 		return nil, err
 	}
@@ -156,7 +160,7 @@ func (a *App) connect(ctx context.Context) error {
 	a.store.Changed = a.models.Forget
 	scheduler.Waits = a.models.Waits
 	leases := &lease.Server{
-		Store: a.store, Verifier: verifier, GitHub: hub, Blobs: a.blobs, Sealed: sealed, Engines: enginesOf(cfg), Relays: a.models.Serves, Now: now, Log: log,
+		Store: a.store, Verifier: verifier, GitHub: hub, Blobs: a.blobs, Sealed: sealed, Engines: enginesOf(cfg), Tools: cfg.Tools.Enabled, Relays: a.models.Serves, Now: now, Log: log,
 		Place: lease.Workplace{
 			Home: actions.Home, Workflow: cfg.Dispatch.Workflow, Ref: cfg.Dispatch.Ref, RunnerEnvironments: cfg.Dispatch.RunnerEnvironments,
 		},
@@ -222,6 +226,13 @@ func (a *App) connect(ctx context.Context) error {
 	mux := http.NewServeMux()
 	mux.Handle(PathHook, door)
 	leases.Register(mux)
+	if cfg.Tools.Enabled {
+		offered, err := toolsOf(cfg, a.store, hub, markers, now, log)
+		if err != nil {
+			return err
+		}
+		offered.Register(mux)
+	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		if err := a.store.Ping(r.Context()); err != nil {

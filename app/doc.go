@@ -36,6 +36,10 @@
 // of a model comes in through package gateway, which adds the key, meters it and
 // keeps it within budget.
 //
+// Ask (tools). While it works, the agent may ask the server for what it needs to
+// know, and people for what it can't: by tools, each call written into the audit
+// trail first.
+//
 // Finish (lease). The runner hands over an outcome and a bundle, once.
 //
 // Inspect (inspect). The bundle is checked in a bare quarantine repository:

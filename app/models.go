@@ -67,13 +67,19 @@ func upstreamsOf(cfg *config.Config) ([]gateway.Upstream, error) {
 	return all, nil
 }
 
-// keysOf are the keys of models, which must never be published. They are read anew,
+// keysOf are the keys of models and of tool servers, which must never be published. They are read anew,
 // as the server does when it starts; one that cannot be read was not in use.
 func keysOf(cfg *config.Config) []inspect.Canary {
 	var all []inspect.Canary
 	for i, u := range cfg.Gateway.Upstreams {
 		if key, err := cfg.UpstreamKey(i); err == nil && key != "" {
 			all = append(all, inspect.Canary{Kind: "the key of " + u.Name, Value: key})
+		}
+	}
+	for i, s := range cfg.Tools.Servers {
+		headers, _ := cfg.ToolHeaders(i)
+		for _, value := range headers {
+			all = append(all, inspect.Canary{Kind: "a secret of the tool server " + s.Name, Value: value})
 		}
 	}
 	return all

@@ -90,6 +90,9 @@ type Config struct {
 	// Sessions says how long the unfinished work and the engines' conversations of
 	// a thread are kept, and with which key.
 	Sessions Sessions `yaml:"sessions"`
+
+	// Tools says what agents may ask of this server while they work.
+	Tools Tools `yaml:"tools"`
 }
 
 // GitHub is the connection to one GitHub, as one App.
@@ -334,5 +337,6 @@ func Default() *Config {
 		Containment: Containment{Network: "proxy", RepositoriesMayAllow: []string{hostlist.Any}},
 		Gateway:     Gateway{BodyBytes: 32 << 20, OutputTokens: 64_000, MaxCalls: 2000, ParallelCalls: 16, AnswerWithin: 10 * time.Minute},
 		Sessions:    Sessions{Retention: 30 * 24 * time.Hour},
+		Tools:       Tools{Enabled: true},
 	}
 }

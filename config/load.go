@@ -127,6 +127,11 @@ func (c *Config) resolve(dir string) {
 	for i := range c.Gateway.Upstreams {
 		paths = append(paths, &c.Gateway.Upstreams[i].KeyFile)
 	}
+	for i := range c.Tools.Servers {
+		for n := range c.Tools.Servers[i].Headers {
+			paths = append(paths, &c.Tools.Servers[i].Headers[n].ValueFile)
+		}
+	}
 	for _, p := range paths {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)

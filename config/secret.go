@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -100,6 +101,12 @@ func (c *Config) checkSecrets() Problems {
 	if c.Sessions.KeyFile == "" || c.Sessions.KeyEnv == "" {
 		_, err := c.SessionKey()
 		ps.collect(err)
+	}
+	for i, s := range c.Tools.Servers {
+		if !slices.ContainsFunc(s.Headers, func(h ToolHeader) bool { return (h.ValueFile == "") == (h.ValueEnv == "") }) {
+			_, err := c.ToolHeaders(i)
+			ps.collect(err)
+		}
 	}
 	return ps
 }

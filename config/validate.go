@@ -26,6 +26,7 @@ func (c *Config) check() Problems {
 	c.checkContainment(&ps)
 	c.checkGateway(&ps)
 	c.checkSessions(&ps)
+	c.checkTools(&ps)
 	return ps
 }
 

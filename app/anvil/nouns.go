@@ -234,6 +234,7 @@ type Rules struct {
 	AllowProtected []string `json:"allow_protected,omitempty"` // globs of protected paths that may be published
 	AllowHosts     []string `json:"allow_hosts,omitempty"`     // that the run may speak to, besides the operator's own list
 	Ready          bool     `json:"ready,omitempty"`           // open pull requests ready for review, not as drafts
+	ProposeIssue   bool     `json:"propose_issue,omitempty"`   // agents may open issues for what they find
 }
 
 // Dispatch is the last intent to start a run at a provider. It is committed

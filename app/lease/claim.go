@@ -186,7 +186,7 @@ func (s *Server) assignment(story anvil.Story, run anvil.Run, token, readToken s
 		BaseRef:           run.BaseRef, BaseCommit: run.BaseCommit, ReadToken: readToken,
 		Engine: engine,
 		Prompt: promptOf(story),
-		Verify: verify, VerifySource: source,
+		Verify: verify, VerifySource: source, Tools: s.Tools,
 		Containment: s.containment(run),
 		Model:       s.Relays != nil && s.Relays(engine.Kind),
 		Limits: runapi.Limits{

@@ -80,6 +80,7 @@ type Server struct {
 	Relays   func(kind string) bool   // whether the gateway serves engines of a kind; nil: none
 	Place    Workplace
 	Terms    Terms
+	Tools    bool // agents may use tools of this server
 	// Containment is what every run's untrusted programs run in.
 	Containment runapi.Containment
 	Now         func() time.Time

@@ -42,6 +42,9 @@ type file struct {
 	Network struct {
 		Allow strict.Lines `yaml:"allow"`
 	} `yaml:"network"`
+	Tools struct {
+		ProposeIssue bool `yaml:"propose_issue"`
+	} `yaml:"tools"`
 	Protected struct {
 		Allow strict.Lines `yaml:"allow"`
 	} `yaml:"protected"`
@@ -90,6 +93,7 @@ func Parse(text []byte, commit string, validRef func(string) error) (anvil.Rules
 		AllowProtected: f.Protected.Allow,
 		AllowHosts:     f.Network.Allow,
 		Ready:          f.PullRequest.Ready,
+		ProposeIssue:   f.Tools.ProposeIssue,
 	}, nil
 }
 

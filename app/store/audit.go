@@ -21,8 +21,7 @@ func scanAudit(r scanner) (anvil.Audit, error) {
 	return a, err
 }
 
-// audit adds a row to the trail. What people or agents wrote in it is redacted here,
-// before it is written.
+// audit adds a row to the trail.
 func (s *Store) audit(ctx context.Context, tx *sql.Tx, a anvil.Audit) error {
 	err := tx.QueryRowContext(ctx, `SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1`).Scan(&a.Seq, &a.Prev)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
@@ -33,9 +32,6 @@ func (s *Store) audit(ctx context.Context, tx *sql.Tx, a anvil.Audit) error {
 		a.At = s.now()
 	}
 	a.At = fromMicros(micros(a.At))
-	if s.Redact != nil {
-		a.Target, a.Note = s.Redact(a.Target), s.Redact(a.Note)
-	}
 	a.Hash = a.Seal()
 	_, err = tx.ExecContext(ctx, `INSERT INTO audit (`+auditColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
 		a.Seq, micros(a.At), a.Task, a.Run, a.Actor, a.Action, a.Target, a.Digest, a.Note, a.Outcome, a.Prev, a.Hash)
@@ -49,8 +45,19 @@ func (s *Store) audit(ctx context.Context, tx *sql.Tx, a anvil.Audit) error {
 // tries for ever must not fill the disk.
 const deniedMost = 100
 
+// redact is text as it may be written down for good. It may take a while, so it is
+// not done while the database is held. What the server itself made up (actions,
+// targets, digests) needs none.
+func (s *Store) redact(text string) string {
+	if s.Redact == nil || text == "" {
+		return text
+	}
+	return s.Redact(text)
+}
+
 // Audit adds a row for an act that was denied, done or tried in vain.
 func (s *Store) Audit(ctx context.Context, a anvil.Audit) error {
+	a.Note = s.redact(a.Note)
 	err := s.write(ctx, nil, func(tx *sql.Tx) error {
 		if a.Outcome == anvil.AuditDenied {
 			var n int64

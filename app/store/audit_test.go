@@ -122,7 +122,7 @@ func TestAUseIsCountedRefusedAndRedacted(t *testing.T) {
 	s.Redact = func(text string) string { return strings.ReplaceAll(text, "s3cret", "[redacted]") }
 	run := anvil.RunIDFor(task(t, s, "d1", 1).ID, 1)
 	no := errors.New("no")
-	use := anvil.Use{Run: run, Action: "tool x", Target: "the s3cret one"}
+	use := anvil.Use{Run: run, Action: "tool x", Note: "the s3cret one"}
 	for want := range int64(3) {
 		if _, _, err := s.Use(t.Context(), use, func(_ anvil.Run, used int64) error {
 			if used != want {
@@ -137,7 +137,7 @@ func TestAUseIsCountedRefusedAndRedacted(t *testing.T) {
 		t.Errorf("a refused use gives %v", err)
 	}
 	rows, err := s.AuditTrail(t.Context(), 0, 100)
-	if err != nil || len(rows) != 3 || rows[0].Target != "the [redacted] one" {
+	if err != nil || len(rows) != 3 || rows[0].Note != "the [redacted] one" {
 		t.Errorf("%v: %+v", err, rows)
 	}
 	for range 150 {

@@ -13,6 +13,7 @@ import (
 // written. For a use with an effect, the effect is returned as it was before:
 // fresh if nobody had intended it yet.
 func (s *Store) Use(ctx context.Context, u anvil.Use, allow func(run anvil.Run, used int64) error) (e anvil.Effect, fresh bool, err error) {
+	u.Note = s.redact(u.Note)
 	var next []anvil.Job
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {

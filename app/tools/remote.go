@@ -1,0 +1,131 @@
+package tools
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/seed-bc0cc349/anvil/app/anvil"
+)
+
+// Remote is an MCP server of the operator's, whose tools agents get under its name.
+// It is asked by this server and with the operator's headers, which go nowhere else;
+// nothing of a run's own tokens goes to it.
+type Remote struct {
+	Name    string // in front of each tool's name, with an underscore
+	URL     string
+	Headers map[string]string // secrets
+	Tools   []string          // that agents may use, by the names that it has for them
+
+	// mu guards what was learned, while it is learned too.
+	mu      sync.Mutex
+	known   []*Tool
+	learned time.Time
+}
+
+// Times of a remote.
+const (
+	remoteAnswers = time.Minute      // within which a call has to be answered
+	remoteLists   = 10 * time.Second // and a list of tools
+	remoteFresh   = 5 * time.Minute  // how long a list of tools holds
+	remoteRests   = 15 * time.Second // before a server that did not answer is asked again
+	remoteQuota   = 50
+	maxResult     = 256 << 10 // bytes of an answer
+)
+
+// offer lists the remote's tools that agents may use. While it does not answer they
+// are those that it had before.
+func (r *Remote) offer(ctx context.Context, log *slog.Logger) []*Tool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if time.Since(r.learned) < remoteFresh {
+		return r.known
+	}
+	ctx, cancel := context.WithTimeout(ctx, remoteLists)
+	defer cancel()
+	known, err := r.list(ctx)
+	if err != nil {
+		log.Warn("a tool server does not say what it has", "server", r.Name, "cause", err)
+		r.learned = time.Now().Add(remoteRests - remoteFresh)
+		return r.known
+	}
+	r.known, r.learned = known, time.Now()
+	return r.known
+}
+
+func (r *Remote) list(ctx context.Context) ([]*Tool, error) {
+	session, err := r.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer session.Close()
+	var known []*Tool
+	for t, err := range session.Tools(ctx, nil) {
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(r.Tools, t.Name) {
+			continue
+		}
+		known = append(known, &Tool{
+			Name: r.Name + "_" + t.Name, Description: t.Description, Quota: remoteQuota, schema: t.InputSchema,
+			do: func(ctx context.Context, c *caller, arguments json.RawMessage) (any, error) {
+				if _, _, err := c.begin(ctx, r.Name+"/"+t.Name, anvil.Use{}); err != nil {
+					return nil, err
+				}
+				return r.ask(ctx, t.Name, arguments)
+			},
+		})
+	}
+	return known, nil
+}
+
+// ask makes one call.
+func (r *Remote) ask(ctx context.Context, tool string, arguments json.RawMessage) (any, error) {
+	ctx, cancel := context.WithTimeout(ctx, remoteAnswers)
+	defer cancel()
+	session, err := r.connect(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("tool server %s: %w", r.Name, err)
+	}
+	defer session.Close()
+	answer, err := session.CallTool(ctx, &mcp.CallToolParams{Name: tool, Arguments: arguments})
+	if err != nil {
+		return nil, fmt.Errorf("tool server %s: %w", r.Name, err)
+	}
+	text, err := json.Marshal(answer)
+	if err != nil {
+		return nil, fmt.Errorf("tool server %s: %w", r.Name, err)
+	}
+	if len(text) > maxResult {
+		return nil, &refusal{CodeFailed, fmt.Sprintf("the answer has more than %d bytes.", maxResult), "Ask for less."}
+	}
+	return &mcp.CallToolResult{Content: answer.Content, StructuredContent: answer.StructuredContent, IsError: answer.IsError}, nil
+}
+
+func (r *Remote) connect(ctx context.Context) (*mcp.ClientSession, error) {
+	client := mcp.NewClient(&mcp.Implementation{Name: "anvil", Version: "1"}, nil)
+	return client.Connect(ctx, &mcp.StreamableClientTransport{
+		Endpoint: r.URL, HTTPClient: &http.Client{Transport: r, CheckRedirect: stay}, MaxRetries: -1, DisableStandaloneSSE: true,
+	}, nil)
+}
+
+// RoundTrip adds the operator's headers.
+func (r *Remote) RoundTrip(request *http.Request) (*http.Response, error) {
+	request = request.Clone(request.Context())
+	for name, value := range r.Headers {
+		request.Header.Set(name, value)
+	}
+	return http.DefaultTransport.RoundTrip(request)
+}
+
+// stay follows no redirect: the headers are for one server.
+func stay(*http.Request, []*http.Request) error { return errors.New("it redirects to another address") }
