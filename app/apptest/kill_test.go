@@ -133,9 +133,9 @@ func greetingWorld(t *testing.T) trial {
 }
 
 // newTrial returns a world without a repository, whose agent is the given script.
-func newTrial(t *testing.T, agent string) trial {
+func newTrial(t *testing.T, agent string, jobEnv ...string) trial {
 	t.Helper()
-	w, err := NewWorld(t.Context(), programs, t.TempDir())
+	w, err := NewWorld(t.Context(), programs, t.TempDir(), jobEnv...)
 	t.Cleanup(func() {
 		if w == nil {
 			return

@@ -29,8 +29,9 @@ type World struct {
 
 // NewWorld starts a simulated GitHub, with the App registered and these people:
 // mona may write, trish may triage, rita may read, otto is nobody in particular;
-// ada owns the organisation acme.
-func NewWorld(ctx context.Context, p Programs, dir string) (*World, error) {
+// ada owns the organisation acme. jobEnv is added to the environment of jobs, as
+// KEY=VALUE.
+func NewWorld(ctx context.Context, p Programs, dir string, jobEnv ...string) (*World, error) {
 	w := &World{Programs: p, Dir: dir}
 	below := filepath.Join(dir, ".world")
 	if err := os.MkdirAll(below, 0o700); err != nil {
@@ -41,7 +42,7 @@ func NewWorld(ctx context.Context, p Programs, dir string) (*World, error) {
 		return nil, err
 	}
 	w.Record = Record{dataDir: w.Server.DataDir}
-	if w.GitHub, err = StartGitHub(ctx, p, below, GitHubOptions{Runner: p.Path("anvil-runner") + " run", Env: []string{"STORY=" + dir}}); err != nil {
+	if w.GitHub, err = StartGitHub(ctx, p, below, GitHubOptions{Runner: p.Path("anvil-runner") + " run", Env: append([]string{"STORY=" + dir}, jobEnv...)}); err != nil {
 		return w, err
 	}
 	if err := w.GitHub.createApp(w.Server.URL); err != nil {
