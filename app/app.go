@@ -126,7 +126,7 @@ func (a *App) connect(ctx context.Context) error {
 	offer := offerOf(cfg)
 	markers := publish.Markers{Key: markerKey}
 	words := publish.Words{
-		Comment: notify.Comment, PullRequest: notify.PullRequest, FollowUp: notify.FollowUp, CheckRun: notify.CheckRun, CommitMessage: notify.CommitMessage,
+		Comment: notify.Comment, Question: notify.Question, PullRequest: notify.PullRequest, FollowUp: notify.FollowUp, CheckRun: notify.CheckRun, CommitMessage: notify.CommitMessage,
 	}
 
 	decider := &intake.Decider{

@@ -110,6 +110,24 @@ func (j *job) renew(ctx context.Context, stop, end context.CancelCauseFunc) {
 	}
 }
 
+// asked reports whether the agent has asked a person, so that there is nothing to
+// propose yet. The server knows: the question went to it. If it can't be reached,
+// the run goes on, and the server makes of its end what is right.
+func (j *job) asked(ctx context.Context) bool {
+	if !j.assignment.Tools {
+		return false
+	}
+	answer, err := j.holder.Renew(ctx, runapi.RenewRequest{Phase: j.phases.current(), Clock: time.Now()})
+	if err != nil {
+		j.log.Warn("It is not known whether the agent has asked a question: %v", err)
+		return false
+	}
+	if answer.Waiting {
+		j.log.Say("The agent has asked a person. The work is saved, and goes on with the answer.")
+	}
+	return answer.Waiting
+}
+
 // silentTooLong reports whether a lease that was last renewed so long ago must be
 // over. The server's clock may differ from ours, so that its expiry time says
 // little here; a lease lives several intervals, and never as many as these.

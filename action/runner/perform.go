@@ -47,6 +47,7 @@ func (j *job) perform(work, life context.Context) runapi.FinishRequest {
 
 	j.enter(phaseWork, "Work: "+j.assignment.Engine.Name)
 	answer, workErr := j.engage(work, w)
+	asked := workErr == nil && j.asked(work)
 	result, err := j.collect(work, life, w)
 	if workErr == nil {
 		workErr = err
@@ -54,7 +55,7 @@ func (j *job) perform(work, life context.Context) runapi.FinishRequest {
 	if h := haltOf(life); j.saver != nil && (h == nil || !h.lost) {
 		j.saver.save(life, result)
 	}
-	if workErr == nil && result != nil {
+	if workErr == nil && result != nil && !asked {
 		workErr = j.propose(life, result)
 	}
 	if workErr != nil {
@@ -63,6 +64,11 @@ func (j *job) perform(work, life context.Context) runapi.FinishRequest {
 		return f
 	}
 	f := j.handOver(answer, runapi.Unchanged)
+	if asked {
+		f.Verification = verify.Unverified("", "the agent has asked a person, and goes on with the answer").Summary()
+		j.attach(&f, result)
+		return f
+	}
 	if result == nil {
 		f.Verification = verify.Unverified("", "nothing was changed").Summary()
 		return f

@@ -137,3 +137,24 @@ func TestRunWithBrokenArchives(t *testing.T) {
 		})
 	}
 }
+
+// A run whose agent has asked a person proposes nothing and checks nothing: it
+// saves what there is, and ends.
+func TestRunThatAsks(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	s.assign(project, keeper)
+	s.assignment.Tools = true
+	s.onRenew = func(int) (runapi.RenewAnswer, *runapi.Error) { return runapi.RenewAnswer{Waiting: true}, nil }
+	m := newMachine(t, s)
+	if code := m.run(); code != runner.HandedBack {
+		t.Fatalf("exit code %d", code)
+	}
+	if f := s.finish; f.Result != runapi.Unchanged || f.Bundle != "" || s.artifacts[runapi.ArtifactBundle] != nil || len(f.Verification.Checks) > 0 {
+		t.Errorf("finish: %+v", f)
+	}
+	if s.unpacked(runapi.ArtifactCheckpoint)["good"] != "100644 half" || s.about[runapi.ArtifactConversation].Reference != "thread-new" {
+		t.Errorf("left: %+v", s.about)
+	}
+	noCanaries(t, s, m)
+}

@@ -24,6 +24,7 @@ type Store interface {
 	OpenTasks(ctx context.Context, session anvil.SessionID) ([]anvil.TaskID, error)
 	Story(ctx context.Context, id anvil.TaskID) (anvil.Story, error)
 	StoryOfRun(ctx context.Context, id anvil.RunID) (anvil.Story, error)
+	Answer(ctx context.Context, id anvil.RunID, delivery anvil.DeliveryID, text string, by anvil.Actor, reply *anvil.Reply) error
 	Move(ctx context.Context, id anvil.RunID, to anvil.State, change func(*anvil.Run) error, next ...anvil.Job) (anvil.Run, error)
 	SaveInstallation(ctx context.Context, id int64, account, state string) error
 	InstallationState(ctx context.Context, id int64) (string, error)
@@ -149,6 +150,10 @@ func (d *Decider) act(ctx context.Context, c anvil.Command, offer policy.Offer, 
 	case anvil.VerbHelp:
 		return anvil.Ruling{Decision: anvil.Accepted, Reply: d.answer(c, "eyes", Usage(offer))}, nil
 	case anvil.VerbDo:
+		ruling, answered, err := d.respond(ctx, c)
+		if answered || err != nil {
+			return ruling, err
+		}
 		return d.open(ctx, c)
 	}
 	latest, err := d.latest(ctx, c.Thread)

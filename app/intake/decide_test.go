@@ -151,6 +151,7 @@ func (d *desk) at(state anvil.State) anvil.RunID {
 		anvil.Dispatched:  {anvil.Dispatching, anvil.Dispatched},
 		anvil.Working:     {anvil.Dispatching, anvil.Working},
 		anvil.Stopping:    {anvil.Dispatching, anvil.Working, anvil.Stopping},
+		anvil.Waiting:     {anvil.Dispatching, anvil.Working, anvil.Waiting},
 		anvil.Inspecting:  {anvil.Dispatching, anvil.Working, anvil.Inspecting},
 		anvil.Held:        {anvil.Dispatching, anvil.Working, anvil.Inspecting, anvil.Held},
 		anvil.Delivering:  {anvil.Dispatching, anvil.Working, anvil.Inspecting, anvil.Delivering},
@@ -171,6 +172,9 @@ func (d *desk) move(id anvil.RunID, to anvil.State) {
 		r.Dispatch = anvil.Dispatch{NonceHash: "n", AskedAt: d.now, Times: 1}
 		r.Lease = anvil.Lease{Epoch: 1, TokenHash: "x", ExpiresAt: d.now.Add(time.Hour)}
 		r.Report, r.Verdict = &anvil.Report{}, &anvil.Verdict{}
+		if to == anvil.Waiting {
+			r.Question = &anvil.Question{Text: "JWT or Passport?", AskedAt: d.now}
+		}
 		if to == anvil.Held || to == anvil.Failed {
 			r.Problem = anvil.Problemf("X", "Y", "z")
 		}
@@ -198,7 +202,7 @@ func (d *desk) tasks(want int) {
 }
 
 var everyState = []anvil.State{
-	anvil.Queued, anvil.Dispatching, anvil.Uncertain, anvil.Dispatched, anvil.Working, anvil.Stopping, anvil.Inspecting,
+	anvil.Queued, anvil.Dispatching, anvil.Uncertain, anvil.Dispatched, anvil.Working, anvil.Stopping, anvil.Waiting, anvil.Inspecting,
 	anvil.Held, anvil.Delivering, anvil.Succeeded, anvil.Unchanged, anvil.Cancelled, anvil.Failed,
 }
 
@@ -211,7 +215,7 @@ func TestStopAtEachState(t *testing.T) {
 			id := d.at(state)
 			got := d.says("/anvil stop")
 			switch state {
-			case anvil.Queued, anvil.Inspecting, anvil.Held:
+			case anvil.Queued, anvil.Waiting, anvil.Inspecting, anvil.Held:
 				d.was(got, anvil.Accepted, "", "+1")
 				d.is(id, anvil.Cancelled)
 			case anvil.Dispatching, anvil.Uncertain, anvil.Dispatched, anvil.Working, anvil.Stopping:

@@ -15,9 +15,13 @@ func Comment(s anvil.Story) string {
 	fmt.Fprintf(&b, "### %s\n\n", headline(s))
 	b.WriteString(links(s))
 	b.WriteString(quoteInstruction(s))
-	if s.Task.Outcome == nil && s.Run().State != anvil.Held {
+	b.WriteString(answers(s))
+	switch {
+	case s.Run().State == anvil.Waiting:
+		b.WriteString(pending(s.Run()))
+	case s.Task.Outcome == nil && s.Run().State != anvil.Held:
 		b.WriteString(checklist(steps(s)) + "\n")
-	} else {
+	default:
 		b.WriteString(ending(s))
 	}
 	b.WriteString(budgets(s))
@@ -60,6 +64,8 @@ func headline(s anvil.Story) string {
 		return "⏳ Queued" + again
 	case anvil.Held:
 		return "✋ Held: a person has to look at this first"
+	case anvil.Waiting:
+		return "❓ The agent asks, and waits for an answer"
 	case anvil.Stopping:
 		return "⏹️ Stopping"
 	case anvil.Inspecting:
@@ -211,7 +217,10 @@ func footer(s anvil.Story) string {
 // Status is the answer to /anvil status.
 func Status(s anvil.Story) string {
 	text := "**" + headline(s) + "**\n\n"
-	if s.Task.Outcome == nil && s.Run().State != anvil.Held {
+	switch {
+	case s.Run().State == anvil.Waiting:
+		text += pending(s.Run())
+	case s.Task.Outcome == nil && s.Run().State != anvil.Held:
 		text += checklist(steps(s)) + "\n"
 	}
 	if e, ok := s.Effects["comment/"+string(s.Task.ID)]; ok && e.URL != "" {

@@ -65,6 +65,24 @@ func problem(p *anvil.Problem) func(*anvil.Story) {
 	}
 }
 
+// asks makes the agent ask.
+func asks(s *anvil.Story) {
+	s.Runs[0].Question = &anvil.Question{Text: "Which one do you want?\n\nJWT needs no session store.", Choices: []string{"JWT", "Passport"}, AskedAt: start}
+	if s.Runs[0].State == anvil.Waiting {
+		s.Runs[0].Deadline = start.Add(7 * 24 * time.Hour)
+	}
+}
+
+// answered makes the task one whose question was answered, and which works on.
+func answered(s *anvil.Story) {
+	second := s.Runs[0]
+	second.ID, second.Attempt, second.State, second.Question = "7q2m9x1c4k.2", 2, anvil.Working, nil
+	q := s.Runs[0].Question
+	q.Answer, q.Answerer = "Passport, please.", anvil.Actor{ID: 9, Login: "ada"}
+	s.Runs[0].State = anvil.Answered
+	s.Runs = append(s.Runs, second)
+}
+
 func merged(s *anvil.Story) { s.Session.PullRequest = 13 }
 
 func spent(s *anvil.Story) {
@@ -78,14 +96,15 @@ func noted(kind, text string) func(*anvil.Story) {
 	}
 }
 
+const evil = "@everyone Fixes #1 <!-- hidden --> <img src=http://evil.example/x> ```\n/close\n\x1b[31mred\u200b\u202e ![x](http://evil.example/y) acme/web#2"
+
 // hostile puts text of an attacker into every place that takes text from outside.
 func hostile(s *anvil.Story) {
-	const bad = "@everyone Fixes #1 <!-- hidden --> <img src=http://evil.example/x> ```\n/close\n\x1b[31mred\u200b\u202e ![x](http://evil.example/y) acme/web#2"
-	s.Task.Command.Prompt.Instruction = bad
-	s.Runs[0].Report.Answer = bad
-	s.Runs[0].Report.Verification.Checks[0].Name = "`" + bad + "` | x"
+	s.Task.Command.Prompt.Instruction = evil
+	s.Runs[0].Report.Answer = evil
+	s.Runs[0].Report.Verification.Checks[0].Name = "`" + evil + "` | x"
 	s.Runs[0].Report.Verification.Checks[0].Status = anvil.NotPassed
-	s.Runs[0].Report.Verification.Checks[0].OutputTail = "````\n" + bad
+	s.Runs[0].Report.Verification.Checks[0].OutputTail = "````\n" + evil
 	s.Runs[0].Report.Verification.Status = anvil.NotPassed
 	s.Runs[0].Verdict.Files[0].Path = "a`b|c\n@team.go"
 }
@@ -103,6 +122,9 @@ func TestGolden(t *testing.T) {
 		"second-try": story(anvil.Dispatching, func(s *anvil.Story) { s.Runs[0].Attempt = 2 }),
 		"inspecting": story(anvil.Inspecting),
 		"held":       story(anvil.Held, problem(anvil.Problemf("PROTECTED_FILES", "", "the change touches 2 protected file(s)")), func(s *anvil.Story) { s.Runs[0].Verdict.Protected = []string{".github/workflows/ci.yml", "CODEOWNERS"} }),
+		"waiting":    story(anvil.Waiting, asks),
+		"answered":   story(anvil.Waiting, asks, answered),
+		"expired":    story(anvil.Failed, asks, problem(anvil.Problemf("QUESTION_EXPIRED", "Comment /anvil retry to start again.", "nobody answered the agent's question within 168h0m0s"))),
 		"delivering": story(anvil.Delivering),
 		"succeeded":  story(anvil.Succeeded, merged),
 		"unverified": story(anvil.Succeeded, merged, func(s *anvil.Story) {
@@ -142,6 +164,9 @@ func TestGolden(t *testing.T) {
 				title, body := notify.PullRequest(s)
 				parts = append(parts, "=== pull request: "+title, body, "=== added by a further task", notify.FollowUp(s), "=== commit", notify.CommitMessage(s))
 			}
+			if s.Run().State == anvil.Waiting {
+				parts = append(parts, "=== question", notify.Question(s))
+			}
 			if s.Task.Outcome != nil {
 				check := notify.CheckRun(s)
 				parts = append(parts, "=== check run "+check.Name+": "+check.Conclusion+": "+check.Title, check.Summary)
@@ -171,7 +196,14 @@ func TestTextFromOutsideDoesNothing(t *testing.T) {
 	s := story(anvil.Succeeded, merged, hostile)
 	title, body := notify.PullRequest(s)
 	check := notify.CheckRun(s)
+	asking := story(anvil.Waiting, asks, func(s *anvil.Story) {
+		s.Runs[0].Question.Text, s.Runs[0].Question.Choices = evil, []string{evil}
+	})
+	told := story(anvil.Waiting, asks, answered, func(s *anvil.Story) {
+		s.Runs[0].Question.Text, s.Runs[0].Question.Answer = evil, evil
+	})
 	for place, text := range map[string]string{
+		"asking": notify.Comment(asking), "question": notify.Question(asking), "status": notify.Status(asking), "answered": notify.Comment(told),
 		"comment": notify.Comment(s), "title": title, "further task": notify.FollowUp(s), "pull request": body, "commit": notify.CommitMessage(s),
 		"check title": check.Title, "check summary": check.Summary,
 	} {

@@ -13,6 +13,7 @@ import (
 // Words renders a task's story for the places in which it is told.
 type Words struct {
 	Comment       func(anvil.Story) string
+	Question      func(anvil.Story) string // asks the requester what the agent wants to know
 	PullRequest   func(anvil.Story) (title, body string)
 	FollowUp      func(anvil.Story) string // added to the pull request by a further task of its session
 	CheckRun      func(anvil.Story) github.CheckRun
@@ -68,7 +69,7 @@ func (a *Announcer) Announce(ctx context.Context, key string) error {
 	}
 	story.Server = a.Server
 	var again error
-	for _, show := range []func(context.Context, anvil.Story) error{a.react, a.comment, a.conclude} {
+	for _, show := range []func(context.Context, anvil.Story) error{a.react, a.comment, a.ask, a.conclude} {
 		err := show(ctx, story)
 		switch {
 		case err == nil:
@@ -155,6 +156,26 @@ func (a *Announcer) comment(ctx context.Context, s anvil.Story) error {
 	}
 	e.Digest = sum
 	return a.Store.Effected(ctx, e)
+}
+
+// ask writes the comment with the question of a run that waits for its answer.
+func (a *Announcer) ask(ctx context.Context, s anvil.Story) error {
+	run := s.Run()
+	if run.State != anvil.Waiting {
+		return nil
+	}
+	key := keyQuestion(run.ID)
+	marker := a.Markers.Of(anvil.TaskID(key))
+	_, err := once(ctx, a.Store, key, s.Task.ID,
+		func(begun time.Time) (made, bool, error) {
+			c, found, err := a.Talk.FindComment(ctx, s.Session.Repository, s.Session.Issue, marker, begun)
+			return made{id: c.ID, url: c.URL}, found, err
+		},
+		func() (made, error) {
+			c, err := a.Talk.CreateComment(ctx, s.Session.Repository, s.Session.Issue, marked(a.Words.Question(s), marker))
+			return made{id: c.ID, url: c.URL}, err
+		})
+	return err
 }
 
 // conclude leaves a check run for a task that ended without a pull request. A

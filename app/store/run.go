@@ -151,7 +151,15 @@ func (s *Store) move(ctx context.Context, tx *sql.Tx, id anvil.RunID, to anvil.S
 
 // end closes the task of a run that ended, or opens the next attempt.
 func (s *Store) end(ctx context.Context, tx *sql.Tx, run anvil.Run) error {
-	if run.State == anvil.Answered || run.State == anvil.Lost && run.Attempt < s.Attempts && run.StopRequestedAt.IsZero() {
+	again := run.State == anvil.Answered
+	if run.State == anvil.Lost && run.StopRequestedAt.IsZero() {
+		var lost int // attempts that ended with an answered question do not count
+		if err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM runs WHERE task_id = $1 AND state = 'lost'`, run.Task).Scan(&lost); err != nil {
+			return err
+		}
+		again = lost < s.Attempts
+	}
+	if again {
 		return s.insertRun(ctx, tx, run.Task, run.Attempt+1)
 	}
 	outcome := anvil.Outcome{State: run.State, Problem: run.Problem}
