@@ -1,6 +1,11 @@
 # The verbs of this repository. `make help` lists them.
 export CGO_ENABLED = 0
 TOOL = go tool -modfile=.ci/tools/go.mod
+# The coding agents that tests and the demo run, at the versions that the adapters
+# were tried with (config/load.go says the same).
+AGENTS = $(CURDIR)/.work/agents
+CODEX = @openai/codex@0.169.0
+CLAUDE = @anthropic-ai/claude-code@2.1.330
 
 .PHONY: help
 help: ## list the verbs
@@ -11,13 +16,20 @@ build: ## build every program into bin/
 	go build -o bin/ ./cmd/...
 
 .PHONY: demo
-demo: build ## the whole way from a comment to a pull request, on this machine; ONCE=1 ends after it and prints JSON
-	@bin/anvil demo $(if $(ONCE),--once --json)
+demo: build ## the whole way from a comment to a pull request, on this machine; ONCE=1 ends after it and prints JSON; ENGINE=codex or claude for a real agent (MODEL=NAME with a key)
+	@$(if $(filter codex,$(ENGINE)),command -v codex >/dev/null || .ci/agents $(AGENTS) $(CODEX))
+	@$(if $(filter claude,$(ENGINE)),command -v claude >/dev/null || .ci/agents $(AGENTS) $(CLAUDE))
+	@PATH="$$PATH:$(AGENTS)/node_modules/.bin" bin/anvil demo $(if $(ONCE),--once --json) $(if $(ENGINE),--engine $(ENGINE)) $(if $(MODEL),--model $(MODEL))
 
 .PHONY: test
 test: ## every test that runs anywhere with Go and git
 	go test -timeout 15m ./...
-	@echo "not run here: the workflow files themselves, which need act (make test-workflows), and the measurements, which need a quiet machine (make bench)"
+	@echo "not run here: the workflow files themselves, which need act (make test-workflows), the real coding agents, which npm installs (make test-agents), and the measurements, which need a quiet machine (make bench)"
+
+.PHONY: test-agents
+test-agents: ## the real Codex CLI and Claude Code, installed by npm, from an issue to a pull request with a scripted model
+	.ci/agents $(AGENTS) $(CODEX) $(CLAUDE)
+	ANVIL_AGENTS=$(AGENTS)/node_modules/.bin go test -count=1 -timeout 10m -run 'TestReal' ./action/agent ./app/apptest ./app/gateway/modeltest
 
 .PHONY: test-workflows
 test-workflows: ## run the workflow files and action.yml themselves, under act, against the simulated GitHub

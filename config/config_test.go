@@ -153,6 +153,20 @@ func TestEveryFieldIsExplained(t *testing.T) {
 	}
 }
 
+// The versions that are asked for by default are those that the tests are run with.
+func TestMakefileInstallsTheTestedVersions(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for kind, npm := range map[string]string{"codex": "@openai/codex@", "claude": "@anthropic-ai/claude-code@"} {
+		if !strings.Contains(string(text), npm+testedVersions[kind]+"\n") {
+			t.Errorf("the Makefile installs another %s than %s", kind, testedVersions[kind])
+		}
+	}
+}
+
 // An engine whose adapter was tried with one version asks for that one.
 func TestEngineVersions(t *testing.T) {
 	t.Parallel()

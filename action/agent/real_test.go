@@ -21,8 +21,8 @@ import (
 // models by engine: names that the pinned CLIs know.
 var models = map[string]string{"codex": "gpt-5.2-codex", "claude": "claude-sonnet-4-5"}
 
-// real returns an engine's work on the real CLI, which `make test-agents` has
-// installed in the directory that ANVIL_AGENTS names.
+// real returns an engine's work on the real CLI, in the directory that ANVIL_AGENTS
+// names: `make test-agents` installs them and says where.
 func real(t *testing.T, kind string, p *provider) agent.Work {
 	t.Helper()
 	dir := os.Getenv("ANVIL_AGENTS")
@@ -34,7 +34,7 @@ func real(t *testing.T, kind string, p *provider) agent.Work {
 		Prompt: "Anvil prompt: fix the failing test\n", Tree: t.TempDir(), Home: t.TempDir(),
 		Confine: &confine.Plain{}, Grace: 2 * time.Second, Raw: &bytes.Buffer{},
 	}
-	w.Env = []string{"PATH=" + filepath.Join(dir, "node_modules", ".bin") + ":" + os.Getenv("PATH"), "HOME=" + w.Home, "TMPDIR=" + t.TempDir()}
+	w.Env = []string{"PATH=" + dir + ":" + os.Getenv("PATH"), "HOME=" + w.Home, "TMPDIR=" + t.TempDir()}
 	var err error
 	if w.Program, err = agent.Engines()[kind].Find(w.Engine, w.Env); err != nil {
 		t.Fatal(err)

@@ -6,11 +6,13 @@
 // No step is faked. The webhook is signed and delivered over HTTP, the workflow is
 // dispatched over the API, the runner is a process that proves itself with an OIDC
 // token, the bundle is uploaded, inspected and pushed over git's smart HTTP. What
-// is simulated is GitHub; what stands in for a model is a sample agent, and both
-// are said to be so.
+// is simulated is GitHub. The agent is a sample of ours that needs no model, or the
+// real Codex CLI or Claude Code; without a key these work with a scripted model. What
+// is simulated, sample or scripted is said to be so.
 package demo
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -37,9 +39,12 @@ var sample []byte
 // Options say how to show the demo.
 type Options struct {
 	Once bool // end after the first task
-	JSON bool // print the result as one JSON object on Out
-	Out  io.Writer
-	Err  io.Writer // progress, with JSON
+	// Engine is sample, codex or claude; default sample.
+	Engine string
+	Model  string // that a real agent with a key asks for; default: one that the demo knows
+	JSON   bool   // print the result as one JSON object on Out
+	Out    io.Writer
+	Err    io.Writer // progress, with JSON
 	// Listen is where the simulated GitHub listens; default 127.0.0.1:0.
 	Listen string
 	Log    *slog.Logger // of server and simulator
@@ -92,6 +97,7 @@ type stage struct {
 	server  *app.App
 	repo    githubtest.Repository
 	person  githubtest.Account
+	engine  engine
 	issue   githubtest.Issue
 	say     func(format string, args ...any)
 }
@@ -109,13 +115,21 @@ func Run(ctx context.Context, o Options) (err error) {
 	}
 	defer os.RemoveAll(dir)
 
-	s.say("Anvil demo: everything on this machine, nothing sent elsewhere.")
 	if err := need("git", "go"); err != nil {
 		return err
 	}
 	programs, err := find(ctx, dir, s.say)
 	if err != nil {
 		return err
+	}
+	if s.engine, err = engage(ctx, o, programs.agent); err != nil {
+		return err
+	}
+	defer s.engine.close()
+	if s.engine.paid {
+		s.say("Anvil demo: everything on this machine, but for the calls of the model.")
+	} else {
+		s.say("Anvil demo: everything on this machine, nothing sent elsewhere.")
 	}
 	if err := s.raise(ctx, dir, programs); err != nil {
 		return err
@@ -124,7 +138,7 @@ func Run(ctx context.Context, o Options) (err error) {
 
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	served := make(chan error, 1)
-	listener, err := s.serve(serving, dir, programs, served)
+	listener, err := s.serve(serving, dir, served)
 	if err != nil {
 		stop()
 		return err
@@ -135,9 +149,12 @@ func Run(ctx context.Context, o Options) (err error) {
 	}()
 	s.say("  simulated GitHub  %s", s.hub.URL)
 	s.say("  Anvil server      http://%s", listener)
-	s.say("  agent             the sample agent: a small program of ours that repairs Go tests by trial, no model")
-	s.say("  real agents       Codex and Claude Code will be named under engines: in the configuration of `anvil serve`; their adapters")
-	s.say("                    are not built yet. Today any program works there as kind: command: the task on stdin, files in place.")
+	s.say("  agent             %s", s.engine.agent)
+	if s.engine.model != "" {
+		s.say("  model             %s", s.engine.model)
+	} else {
+		s.say("  real agents       make demo ENGINE=codex or ENGINE=claude; with `anvil serve` they are named under engines: in its configuration")
+	}
 	s.say("")
 
 	since := time.Now().Add(-time.Millisecond)
@@ -162,7 +179,9 @@ func Run(ctx context.Context, o Options) (err error) {
 	if result.PullRequest != nil {
 		s.say("  pull request  %s", result.PullRequest.URL)
 	}
-	s.say("The sample agent also knows: /anvil note: TEXT  and  /anvil write PATH: TEXT")
+	if s.engine.gateway == nil {
+		s.say("The sample agent also knows: /anvil note: TEXT  and  /anvil write PATH: TEXT")
+	}
 	s.say("Ctrl-C ends the demo.")
 	for {
 		result, err := s.follow(ctx, &since)
@@ -182,7 +201,7 @@ func Run(ctx context.Context, o Options) (err error) {
 func (s *stage) raise(ctx context.Context, dir string, p programs) error {
 	hub, err := githubtest.Start(githubtest.Options{
 		Listen: s.options.Listen, Dir: filepath.Join(dir, "github"), Log: s.options.Log,
-		Runner: githubtest.Runner{Command: []string{p.runner, "run"}, Env: goEnvironment(ctx)},
+		Runner: githubtest.Runner{Command: []string{p.runner, "run"}, Env: append(goEnvironment(ctx), s.engine.jobPath()...)},
 	})
 	if err != nil {
 		return err
@@ -207,7 +226,7 @@ func (s *stage) raise(ctx context.Context, dir string, p programs) error {
 }
 
 // serve registers the App and starts the real server on it.
-func (s *stage) serve(ctx context.Context, dir string, p programs, served chan<- error) (address string, err error) {
+func (s *stage) serve(ctx context.Context, dir string, served chan<- error) (address string, err error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
@@ -225,14 +244,18 @@ func (s *stage) serve(ctx context.Context, dir string, p programs, served chan<-
 			return "", err
 		}
 	}
-	text, err := json.Marshal(map[string]any{ // JSON is YAML
+	settings := map[string]any{
 		"listen": address, "public_url": "http://" + address, "data_dir": filepath.Join(dir, "data"),
 		"github": map[string]any{
 			"url": s.hub.URL, "app_id": gh.ID,
 			"private_key_file": filepath.Join(dir, "app.pem"), "webhook_secret_file": filepath.Join(dir, "webhook-secret"),
 		},
-		"engines": map[string]any{"sample": map[string]any{"command": []string{p.agent}}},
-	})
+		"engines": map[string]any{cmp.Or(s.options.Engine, "sample"): s.engine.settings},
+	}
+	if s.engine.gateway != nil {
+		settings["gateway"] = s.engine.gateway
+	}
+	text, err := json.Marshal(settings) // JSON is YAML
 	if err != nil {
 		return "", err
 	}

@@ -27,6 +27,8 @@ func showDemo() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&o.Once, "once", false, "end after the first task, with exit code 0 only if there is a pull request")
 	cmd.Flags().BoolVar(&o.JSON, "json", false, "print the result as one JSON object on stdout, and progress on stderr")
+	cmd.Flags().StringVar(&o.Engine, "engine", "sample", "who works: sample, codex or claude")
+	cmd.Flags().StringVar(&o.Model, "model", "", "the model that a real agent asks for when there is a key for it")
 	cmd.Flags().StringVar(&o.Listen, "listen", "127.0.0.1:0", "where the simulated GitHub listens")
 	cmd.Flags().BoolVar(&verbose, "verbose", false, "show the logs of server and simulator")
 	return cmd
