@@ -383,6 +383,9 @@ type Event struct {
 	Data   json.RawMessage `json:"data,omitempty"`
 }
 
+// KindPlan is the server's event of a plan that an agent reported for people to see.
+const KindPlan = "plan"
+
 // EventSource is who recorded an event.
 type EventSource string
 

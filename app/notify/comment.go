@@ -20,7 +20,7 @@ func Comment(s anvil.Story) string {
 	case s.Run().State == anvil.Waiting:
 		b.WriteString(pending(s.Run()))
 	case s.Task.Outcome == nil && s.Run().State != anvil.Held:
-		b.WriteString(checklist(steps(s)) + "\n")
+		b.WriteString(checklist(steps(s)) + "\n" + plan(s))
 	default:
 		b.WriteString(ending(s))
 	}

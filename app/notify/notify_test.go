@@ -1,6 +1,7 @@
 package notify_test
 
 import (
+	"encoding/json"
 	"flag"
 	"os"
 	"path/filepath"
@@ -89,6 +90,13 @@ func spent(s *anvil.Story) {
 	s.Usage = anvil.Usage{Calls: 31, Input: 41_200, Cached: 310_000, CacheWrite: 22_000, Output: 9_480, Reasoning: 3_000, CostMicros: 4_021_300}
 }
 
+// planned lets the agent report a plan.
+func planned(data string) func(*anvil.Story) {
+	return func(s *anvil.Story) {
+		s.Events = append(s.Events, anvil.Event{Run: s.Runs[0].ID, Source: anvil.FromServer, Seq: 1, Kind: anvil.KindPlan, Data: []byte(data)})
+	}
+}
+
 // noted puts an event of the server's into the story.
 func noted(kind, text string) func(*anvil.Story) {
 	return func(s *anvil.Story) {
@@ -120,6 +128,7 @@ func TestGolden(t *testing.T) {
 			s.Events = []anvil.Event{{Run: s.Runs[0].ID, Source: anvil.FromRunner, Seq: 1, Kind: "phase", Text: "verify"}}
 		}),
 		"second-try": story(anvil.Dispatching, func(s *anvil.Story) { s.Runs[0].Attempt = 2 }),
+		"planned":    story(anvil.Working, planned(`{"steps": [{"text": "Look", "status": "done"}, {"text": "Fix it", "status": "in_progress"}, {"text": "Test it"}]}`)),
 		"inspecting": story(anvil.Inspecting),
 		"held":       story(anvil.Held, problem(anvil.Problemf("PROTECTED_FILES", "", "the change touches 2 protected file(s)")), func(s *anvil.Story) { s.Runs[0].Verdict.Protected = []string{".github/workflows/ci.yml", "CODEOWNERS"} }),
 		"waiting":    story(anvil.Waiting, asks),
@@ -202,7 +211,12 @@ func TestTextFromOutsideDoesNothing(t *testing.T) {
 	told := story(anvil.Waiting, asks, answered, func(s *anvil.Story) {
 		s.Runs[0].Question.Text, s.Runs[0].Question.Answer = evil, evil
 	})
+	steps, err := json.Marshal(map[string]any{"steps": []any{map[string]string{"text": evil, "status": evil}}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for place, text := range map[string]string{
+		"plan":   notify.Comment(story(anvil.Working, planned(string(steps)))),
 		"asking": notify.Comment(asking), "question": notify.Question(asking), "status": notify.Status(asking), "answered": notify.Comment(told),
 		"comment": notify.Comment(s), "title": title, "further task": notify.FollowUp(s), "pull request": body, "commit": notify.CommitMessage(s),
 		"check title": check.Title, "check summary": check.Summary,

@@ -100,7 +100,7 @@ func TestAPlanIsShownToPeople(t *testing.T) {
 	}})
 	story := w.story(id)
 	last := story.Events[len(story.Events)-1]
-	if isError || last.Source != anvil.FromServer || last.Kind != tools.KindPlan || strings.Contains(last.Text, "@everyone") {
+	if isError || last.Source != anvil.FromServer || last.Kind != anvil.KindPlan || strings.Contains(last.Text, "@everyone") {
 		t.Errorf("%s: the event is %+v", text, last)
 	}
 	var plan tools.Plan

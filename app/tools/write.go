@@ -11,10 +11,8 @@ import (
 	"github.com/seed-bc0cc349/anvil/app/sanitize"
 )
 
-// KindPlan is the server's event of a plan that an agent reported; Data is a [Plan].
-const KindPlan = "plan"
-
-// Plan is the steps of the work, as the agent sees them.
+// Plan is the steps of the work, as the agent sees them: the data of an event of the
+// kind [anvil.KindPlan].
 type Plan struct {
 	Steps []Step `json:"steps" jsonschema:"all steps in order, not only what changed"`
 }
@@ -47,7 +45,7 @@ var reportPlan = define(Tool{
 		return nil, err
 	}
 	_, _, err = c.begin(ctx, string(c.story.Task.ID), anvil.Use{
-		Event: anvil.Event{Kind: KindPlan, Text: strings.Join(words, "; "), Data: data}, Tell: true,
+		Event: anvil.Event{Kind: anvil.KindPlan, Text: strings.Join(words, "; "), Data: data}, Tell: true,
 	})
 	return "People see the plan.", err
 })
