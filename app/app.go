@@ -149,7 +149,7 @@ func (a *App) connect(ctx context.Context) error {
 		Log:      log,
 	}
 	actions := &dispatch.Actions{GitHub: hub, Workflow: cfg.Dispatch.Workflow, Central: cfg.Dispatch.Repository, Ref: cfg.Dispatch.Ref}
-	preparer := &dispatch.Preparer{GitHub: hub, Offer: offer, Kinds: kindsOf(cfg), ValidRef: git.ValidateRef}
+	preparer := &dispatch.Preparer{GitHub: hub, Past: a.store, Offer: offer, Kinds: kindsOf(cfg), ValidRef: git.ValidateRef}
 	dispatcher := &dispatch.Dispatcher{
 		Store: a.store, Provider: actions, Prepare: preparer, Server: cfg.PublicURL, Now: now, Log: log,
 		StartWithin: cfg.Limits.StartWithin, Settle: 20 * time.Second, Times: 3, Patience: patience,

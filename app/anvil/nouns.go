@@ -235,6 +235,9 @@ type Rules struct {
 	AllowHosts     []string `json:"allow_hosts,omitempty"`     // that the run may speak to, besides the operator's own list
 	Ready          bool     `json:"ready,omitempty"`           // open pull requests ready for review, not as drafts
 	ProposeIssue   bool     `json:"propose_issue,omitempty"`   // agents may open issues for what they find
+	Written        bool     `json:"written,omitempty"`         // there was a file
+	// Notices are what people should know about where these rules came from.
+	Notices []*Problem `json:"notices,omitempty"`
 }
 
 // Dispatch is the last intent to start a run at a provider. It is committed

@@ -23,6 +23,7 @@ type Actions struct {
 type Workflows interface {
 	Dispatch(ctx context.Context, repo anvil.Repository, r github.DispatchRequest) (anvil.Placement, error)
 	FindWorkflowRun(ctx context.Context, repo anvil.Repository, workflow, reference string, since time.Time) (anvil.Placement, bool, error)
+	WorkflowRun(ctx context.Context, repo anvil.Repository, id int64) (github.WorkflowRun, error)
 	CancelWorkflowRun(ctx context.Context, repo anvil.Repository, id int64) error
 	InstallationOf(ctx context.Context, owner, name string) (anvil.Repository, error)
 }
@@ -52,6 +53,19 @@ func (a *Actions) Find(ctx context.Context, o Order, since time.Time) (anvil.Pla
 		return anvil.Placement{}, false, err
 	}
 	return a.GitHub.FindWorkflowRun(ctx, repo, a.Workflow, string(o.Run), since)
+}
+
+// Ended returns the workflow run's conclusion.
+func (a *Actions) Ended(ctx context.Context, o Order, p anvil.Placement) (conclusion string, err error) {
+	repo, err := a.Home(ctx, o.Repository)
+	if err != nil {
+		return "", err
+	}
+	run, err := a.GitHub.WorkflowRun(ctx, repo, p.WorkflowRun)
+	if err != nil || run.Status != "completed" {
+		return "", err
+	}
+	return run.Conclusion, nil
 }
 
 // Stop cancels the workflow run; its runner gets a signal and some seconds.

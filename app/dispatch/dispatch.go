@@ -28,6 +28,8 @@ type Provider interface {
 	Start(ctx context.Context, o Order) (anvil.Placement, error)
 	// Find looks for what an earlier Start made, not older than since.
 	Find(ctx context.Context, o Order, since time.Time) (p anvil.Placement, found bool, err error)
+	// Ended returns how it ended, in the provider's words, or "" if it has not.
+	Ended(ctx context.Context, o Order, p anvil.Placement) (conclusion string, err error)
 	// Stop asks to cancel it. One that has ended is no error.
 	Stop(ctx context.Context, o Order, p anvil.Placement) error
 }
@@ -84,6 +86,8 @@ func (d *Dispatcher) Dispatch(ctx context.Context, key string) error {
 	case anvil.Dispatched:
 		if run.Placement.WorkflowRun == 0 {
 			err = d.locate(ctx, story, run)
+		} else {
+			err = d.watch(ctx, story, run)
 		}
 	}
 	var moved *anvil.MoveError
@@ -164,10 +168,11 @@ func (d *Dispatcher) placed(ctx context.Context, id anvil.RunID, p anvil.Placeme
 		}
 		return nil
 	}
-	var next []anvil.Job
-	if p.WorkflowRun == 0 {
-		next = append(next, anvil.Job{Hop: anvil.HopDispatch, Key: string(id), At: d.Now().Add(2 * time.Second)})
+	again := 2 * time.Second // to learn where it is
+	if p.WorkflowRun != 0 {
+		again = firstLook
 	}
+	next := []anvil.Job{{Hop: anvil.HopDispatch, Key: string(id), At: d.Now().Add(again)}}
 	_, err := d.Store.Move(ctx, id, anvil.Dispatched, func(r *anvil.Run) error {
 		r.Deadline = d.Now().Add(d.StartWithin)
 		return note(r)
@@ -224,6 +229,37 @@ func (d *Dispatcher) locate(ctx context.Context, story anvil.Story, run anvil.Ru
 	}
 	placement.Guessed = true
 	return d.placed(ctx, run.ID, placement)
+}
+
+// When a workflow run that no runner has taken is looked at: most are taken before
+// the first look.
+const (
+	firstLook = 10 * time.Second
+	nextLook  = 30 * time.Second
+)
+
+// watch finds out whether a workflow run that waits for a runner still does. One
+// that was cancelled will never claim its run; without a look that would be known
+// only when the time for it is over.
+func (d *Dispatcher) watch(ctx context.Context, story anvil.Story, run anvil.Run) error {
+	conclusion, err := d.Provider.Ended(ctx, d.order(story, run, ""), run.Placement)
+	if err != nil {
+		d.Log.Warn("the workflow run could not be looked at", "run", run.ID, "error", err)
+	}
+	if err != nil || conclusion != "cancelled" {
+		return &queue.Later{At: d.Now().Add(nextLook), Reason: "no runner has taken the job yet"}
+	}
+	replaced := anvil.Problemf("RUN_REPLACED",
+		"If the workflow file has a `concurrency` group, set `queue: max` in it: without that a newer run takes the place of one that waits. Then comment /anvil retry.",
+		"the workflow run was cancelled at GitHub before a runner took it")
+	_, err = d.Store.Move(ctx, run.ID, anvil.Failed, func(r *anvil.Run) error {
+		if r.State != anvil.Dispatched || r.Placement.WorkflowRun != run.Placement.WorkflowRun {
+			return errGone // it was claimed after all
+		}
+		r.Problem = replaced
+		return nil
+	})
+	return err
 }
 
 func forgetIntent(r *anvil.Run) error {

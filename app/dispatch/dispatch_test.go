@@ -53,6 +53,7 @@ type provider struct {
 	shows   bool    // Find finds listed
 	stops   []int64 // workflow runs that were to be cancelled
 	refuses error   // of Stop
+	ended   string  // answer of Ended
 	// during is called while Start is at work.
 	during func(o dispatch.Order)
 }
@@ -75,6 +76,12 @@ func (p *provider) Find(context.Context, dispatch.Order, time.Time) (anvil.Place
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.listed, p.shows, nil
+}
+
+func (p *provider) Ended(context.Context, dispatch.Order, anvil.Placement) (string, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ended, nil
 }
 
 func (p *provider) Stop(_ context.Context, _ dispatch.Order, place anvil.Placement) error {
@@ -113,7 +120,7 @@ func begin(t *testing.T, c contents, options anvil.Options) *world {
 		Store: w.store, Provider: w.provider, Server: "http://server", Now: clock, Log: slog.New(slog.DiscardHandler),
 		StartWithin: 10 * time.Minute, Settle: 20 * time.Second, Times: 2, Patience: 24 * time.Hour,
 		Prepare: &dispatch.Preparer{
-			GitHub: c, Offer: policy.Offer{Default: "sample", Models: map[string][]string{"sample": nil}},
+			GitHub: c, Past: w.store, Offer: policy.Offer{Default: "sample", Models: map[string][]string{"sample": nil}},
 			Kinds: map[string]string{"sample": "command"}, ValidRef: func(string) error { return nil },
 		},
 	}

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 	"github.com/seed-bc0cc349/anvil/app/github"
@@ -17,10 +18,18 @@ type Contents interface {
 	PullRequest(ctx context.Context, repo anvil.Repository, number int) (github.PullRequest, error)
 }
 
+// Remembered are the rules by which runs of a repository have started.
+type Remembered interface {
+	// LastRules returns those of the last run whose rules were written in a file,
+	// or [anvil.ErrNotFound].
+	LastRules(ctx context.Context, repository int64) (anvil.Rules, error)
+}
+
 // Preparer settles what a run works on and by which rules, just before it starts:
 // a run that waited for a day starts from today's commit.
 type Preparer struct {
 	GitHub   Contents
+	Past     Remembered
 	Offer    policy.Offer
 	Kinds    map[string]string // adapter of each engine
 	ValidRef func(string) error
@@ -46,7 +55,7 @@ func (p *Preparer) Settle(ctx context.Context, story anvil.Story) (Settled, erro
 	if err != nil {
 		return s, err
 	}
-	if s.Rules, err = p.Rules(ctx, repo, tip); err != nil {
+	if s.Rules, err = p.usable(ctx, repo, tip); err != nil {
 		return s, err
 	}
 	options := story.Task.Command.Options
@@ -80,7 +89,51 @@ func (p *Preparer) Settle(ctx context.Context, story anvil.Story) (Settled, erro
 	if errors.Is(err, github.ErrNotFound) {
 		return s, anvil.Problemf("BASE_MISSING", "Name a branch that is there: /anvil base=BRANCH …", "there is no branch %s in this repository", policy.Shown(s.BaseRef)).Because(err)
 	}
+	if err != nil {
+		return s, err
+	}
+	err = p.ignored(ctx, repo, &s, branch, tip)
 	return s, err
+}
+
+// usable reads the rules at the tip of the default branch. If they have a fault, the
+// last ones without stay in force and people are told; where there were none, the
+// fault is the answer.
+func (p *Preparer) usable(ctx context.Context, repo anvil.Repository, tip string) (anvil.Rules, error) {
+	rules, err := p.Rules(ctx, repo, tip)
+	fault := anvil.AsProblem(err)
+	if fault == nil {
+		return rules, err
+	}
+	past, pastErr := p.Past.LastRules(ctx, repo.ID)
+	if errors.Is(pastErr, anvil.ErrNotFound) {
+		return rules, err
+	}
+	if pastErr != nil {
+		return rules, pastErr
+	}
+	notice := *fault
+	notice.What += fmt.Sprintf("; the rules as of %.7s stay in force", past.Commit)
+	past.Notices = []*anvil.Problem{&notice}
+	return past, nil
+}
+
+// ignored tells of rules that are on the branch that is worked on and nowhere else:
+// rules count on the default branch, where a pull request can't bring its own.
+func (p *Preparer) ignored(ctx context.Context, repo anvil.Repository, s *Settled, branch, tip string) error {
+	if s.Rules.Written {
+		return nil
+	}
+	_, err := p.GitHub.File(ctx, repo, policy.Path, s.BaseCommit)
+	if errors.Is(err, github.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s.Rules.Notices = append(s.Rules.Notices, anvil.Problemf("POLICY_IGNORED", "Bring the file to the default branch if it is to count.",
+		"the branch %s has a %s, and it does not count: rules are read from default branch %s at %.7s", policy.Shown(s.BaseRef), policy.Path, policy.Shown(branch), tip))
+	return nil
 }
 
 // Rules reads and checks the repository's .github/anvil.yml as of a commit of the
@@ -97,5 +150,6 @@ func (p *Preparer) Rules(ctx context.Context, repo anvil.Repository, commit stri
 	if problem != nil {
 		return anvil.Rules{}, problem
 	}
+	rules.Written = true
 	return rules, nil
 }

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -176,7 +177,7 @@ func sentence(text string, midLine bool) string {
 
 func notices(s anvil.Story) string {
 	var b strings.Builder
-	for _, n := range s.Task.Command.Notices {
+	for _, n := range slices.Concat(s.Task.Command.Notices, s.Run().Rules.Notices) {
 		b.WriteString("> ⚠️ " + strings.ReplaceAll(Tell(n), "\n\n", " ") + "\n\n")
 	}
 	if removed := s.Task.Command.Prompt.Removed; len(removed) > 0 {

@@ -40,6 +40,7 @@ type run struct {
 	called *calledWorkflow
 	head   commitInfo
 	jobs   []*job // one per attempt
+	group  concurrency
 }
 
 // calledWorkflow is the reusable workflow that the run's job calls.
@@ -90,10 +91,11 @@ func (s *Server) newRun(repo *repository, w *Workflow, file workflowFile, ref, s
 	if file.RunName != "" {
 		r.Title = strings.TrimSpace(evaluate(file.RunName, r.lookup))
 	}
+	r.group = file.concurrency(r.lookup)
 	s.tellRun(r, "requested")
 	s.tellJob(r, "queued")
+	s.enter(r)
 	s.changed()
-	s.offer(r)
 	return r.WorkflowRun, nil
 }
 
@@ -169,8 +171,8 @@ func (s *Server) rerun(id int64) (WorkflowRun, error) {
 	s.newAttempt(r)
 	r.UpdatedAt = s.now()
 	s.tellRun(r, "requested")
+	s.enter(r)
 	s.changed()
-	s.offer(r)
 	return r.WorkflowRun, nil
 }
 
@@ -219,5 +221,6 @@ func (s *Server) conclude(r *run, j *job, conclusion string) {
 	r.Status, r.Conclusion, r.UpdatedAt = "completed", conclusion, now
 	s.tellJob(r, "completed")
 	s.tellRun(r, "completed")
+	s.leave(r)
 	s.changed()
 }

@@ -26,6 +26,7 @@ type workflowFile struct {
 	RunName     string    `yaml:"run-name"`
 	On          yaml.Node `yaml:"on"`
 	Permissions yaml.Node `yaml:"permissions"`
+	Concurrency yaml.Node `yaml:"concurrency"`
 	Jobs        yaml.Node `yaml:"jobs"`
 }
 
