@@ -40,7 +40,7 @@ func (j *job) engage(work context.Context, w *workspace.Workspace) (agent.Answer
 	}
 	defer closeNetwork()
 	got := j.resume(work, w, engine, home)
-	j.saver = &saver{job: j, w: w, home: home, patterns: engine.Conversation(), reference: got.reference}
+	j.saver = newSaver(j, w, home, engine, got)
 	task := agent.Work{
 		Engine:  j.assignment.Engine,
 		Program: program,
@@ -69,10 +69,12 @@ func (j *job) engage(work context.Context, w *workspace.Workspace) (agent.Answer
 	if err != nil {
 		return agent.Answer{}, err
 	}
+	stopSaving := j.saveWhile(work)
 	for e := range turn.Events() {
 		j.witness(e)
 	}
 	answer, err := turn.Wait()
+	stopSaving()
 	j.saver.refer(answer.Resume, answer.Version)
 	switch {
 	case haltOf(work) != nil:

@@ -58,6 +58,7 @@ type server struct {
 	refuseClaim *runapi.Error
 	onRenew     func(n int) (runapi.RenewAnswer, *runapi.Error)
 	onEvent     func(runapi.Event)
+	onArtifact  func(name string)
 	stale       bool              // from now on
 	left        map[string][]byte // what an earlier run left, by name
 
@@ -179,6 +180,9 @@ func (s *server) artifact(w http.ResponseWriter, r *http.Request) {
 	if err != nil || r.Header.Get(runapi.HeaderDigest) != digest {
 		refuse(w, http.StatusUnprocessableEntity, &runapi.Error{Code: runapi.CodeArtifact, What: "digest."})
 		return
+	}
+	if s.onArtifact != nil {
+		defer s.onArtifact(r.PathValue("name"))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -370,7 +374,11 @@ func (s *server) unpacked(name string) map[string]string {
 	clone := filepath.Join(dir, "clone")
 	runGit(s.t, dir, "clone", "-q", filepath.Join(s.git, "r.git"), clone)
 	heads := runGit(s.t, clone, "bundle", "list-heads", path)
-	if want := s.finish.Head + " " + runapi.BundleRef; heads != want {
+	head := s.finish.Head
+	if name == runapi.ArtifactCheckpoint {
+		head = s.about[name].Head
+	}
+	if want := head + " " + runapi.BundleRef; heads != want {
 		s.t.Fatalf("the bundle's refs are %q, want %q", heads, want)
 	}
 	runGit(s.t, clone, "fetch", "-q", path, runapi.BundleRef)

@@ -3,6 +3,8 @@ package runner_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -154,6 +156,55 @@ func TestRunThatAsks(t *testing.T) {
 		t.Errorf("finish: %+v", f)
 	}
 	if s.unpacked(runapi.ArtifactCheckpoint)["good"] != "100644 half" || s.about[runapi.ArtifactConversation].Reference != "thread-new" {
+		t.Errorf("left: %+v", s.about)
+	}
+	noCanaries(t, s, m)
+}
+
+// While the agent works, what it has done so far is saved again and again, the
+// reference as soon as it is known.
+func TestRunSavesWhileTheAgentWorks(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	s.assign(project, `cat > /dev/null
+		mkdir "$HOME/conversation"
+		echo '{"event":"resume","text":"thread-1"}'
+		echo half > good
+		echo one > "$HOME/conversation/thread"
+		while [ ! -e "$DIR/both" ]; do sleep 0.01; done
+		echo more >> good
+		echo two > "$HOME/conversation/thread"
+		while [ ! -e "$DIR/again" ]; do sleep 0.01; done`)
+	s.assignment.Engine.PassEnv = []string{"DIR"}
+	s.assignment.Limits.CheckpointSeconds = 1
+	dir := t.TempDir()
+	m := newMachine(t, s)
+	m.config.Environ = append(m.config.Environ, "DIR="+dir)
+	tell := func(name string) {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Error(err)
+		}
+	}
+	saved := map[string]int{}
+	var first map[string]string
+	s.onArtifact = func(name string) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		saved[name]++
+		if saved[runapi.ArtifactCheckpoint] == 0 || saved[runapi.ArtifactConversation] == 0 || s.about[runapi.ArtifactConversation].Reference == "" {
+			return
+		}
+		if first == nil {
+			first = map[string]string{name: s.about[runapi.ArtifactCheckpoint].Head}
+			tell("both")
+		} else if s.about[runapi.ArtifactCheckpoint].Head != first[name] {
+			tell("again")
+		}
+	}
+	if code := m.run(); code != runner.HandedBack {
+		t.Fatalf("exit code %d", code)
+	}
+	if s.about[runapi.ArtifactConversation].Reference != "thread-1" || s.unpacked(runapi.ArtifactCheckpoint)["good"] != "100644 half\nmore" {
 		t.Errorf("left: %+v", s.about)
 	}
 	noCanaries(t, s, m)

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/seed-bc0cc349/anvil/action/agent"
 	"github.com/seed-bc0cc349/anvil/action/conversation"
 	"github.com/seed-bc0cc349/anvil/action/workspace"
 	"github.com/seed-bc0cc349/anvil/app/runapi"
@@ -31,14 +32,33 @@ type saver struct {
 	told      map[string]bool // what was warned of
 }
 
+func newSaver(j *job, w *workspace.Workspace, home string, engine agent.Engine, got resumed) *saver {
+	s := &saver{job: j, w: w, home: home, patterns: engine.Conversation(), reference: got.reference, told: map[string]bool{}}
+	if got.tree {
+		s.tree = "what was restored"
+	}
+	return s
+}
+
+// saveWhile saves from time to time until the function it returns is called.
+func (j *job) saveWhile(work context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(work)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		j.saver.during(ctx)
+	}()
+	return func() {
+		cancel()
+		<-ended
+	}
+}
+
 // warn tells people of something once.
 func (s *saver) warn(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	s.mu.Lock()
 	before := s.told[text]
-	if s.told == nil {
-		s.told = map[string]bool{}
-	}
 	s.told[text] = true
 	s.mu.Unlock()
 	if !before {
@@ -58,22 +78,65 @@ func (s *saver) refer(reference, version string) {
 	}
 }
 
-// save saves the work as it stands in r, and the conversation. It returns when both
-// are packed; they are uploaded in the background, until ctx ends. Nothing may
-// change what is saved meanwhile.
+// during saves again and again while the engine works, until ctx ends; then it
+// gives up what it is about, since the end saves all.
+func (s *saver) during(ctx context.Context) {
+	every := time.Duration(s.job.assignment.Limits.CheckpointSeconds) * s.job.Second
+	if every <= 0 {
+		return
+	}
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		s.unfinished(ctx)
+		s.conversation(ctx)
+		s.uploads.Wait()
+	}
+}
+
+// save saves the work as it stands in r, nil if nothing is changed, and the
+// conversation. It returns when both are packed; they are uploaded in the
+// background, until ctx ends. Nothing of the agent's may run.
 func (s *saver) save(ctx context.Context, r *workspace.Result) {
-	s.checkpoint(ctx, r)
+	switch {
+	case r != nil:
+		s.checkpoint(ctx, r)
+	case s.saved() != "": // nothing is changed any more, and that is news
+		s.unfinished(ctx)
+	}
 	s.conversation(ctx)
 }
 
-func (s *saver) checkpoint(ctx context.Context, r *workspace.Result) {
-	if r == nil {
+// unfinished saves the tree as it is at this moment.
+func (s *saver) unfinished(ctx context.Context) {
+	r, err := s.w.Checkpoint(ctx, "Unfinished work of run "+s.job.assignment.Run, maxUnpacked)
+	if err != nil {
+		if ctx.Err() == nil {
+			s.warn("The unfinished work is not saved: %v", err)
+		}
 		return
 	}
+	defer func() { _ = r.Discard() }()
+	if r.Unchanged() && s.saved() == "" {
+		return
+	}
+	s.checkpoint(ctx, r)
+}
+
+// saved is the tree that the server has.
+func (s *saver) saved() string {
 	s.mu.Lock()
-	same := r.Tree == s.tree
-	s.mu.Unlock()
-	if same {
+	defer s.mu.Unlock()
+	return s.tree
+}
+
+func (s *saver) checkpoint(ctx context.Context, r *workspace.Result) {
+	if r.Tree == s.saved() {
 		return
 	}
 	if limit := s.job.limits().bundle; r.Size > limit {
@@ -133,7 +196,7 @@ func (s *saver) upload(ctx context.Context, name string, about runapi.About, f *
 		start := time.Now()
 		_, err := s.job.holder.Save(ctx, name, about, f, size)
 		if err != nil {
-			if lostBy(err) == nil {
+			if lostBy(err) == nil && ctx.Err() == nil {
 				s.job.log.Warn("The %s could not be saved: %v", name, err)
 			}
 			return

@@ -31,6 +31,14 @@ type Result struct {
 	before string // the base commit's tree
 }
 
+// Unchanged reports whether the result is the base commit's tree.
+func (r *Result) Unchanged() bool { return r.Tree == r.before }
+
+// Discard removes the commit and its bundle.
+func (r *Result) Discard() error {
+	return errors.Join(os.RemoveAll(r.gitDir), os.RemoveAll(r.Bundle))
+}
+
 // Change is one changed path.
 type Change struct {
 	Status string // A, M, D or T
@@ -45,18 +53,25 @@ func (w *Workspace) Collect(ctx context.Context, message string) (*Result, error
 	if err != nil {
 		return nil, err
 	}
-	r, err := w.commit(ctx, message, func(git func(args ...string) string) { git("add", "--all") })
-	if err != nil || r.Tree == r.before {
+	r, err := w.commit(ctx, message, func(git gitCall) { git.with(nil, "", "add", "--all") })
+	if err != nil || r.Unchanged() {
 		return nil, err
 	}
 	r.Removed = removed
 	return r, nil
 }
 
+// gitCall runs git in a repository, dir, with more environment and with input. After
+// an error it does nothing.
+type gitCall struct {
+	dir  string
+	with func(env []string, stdin string, args ...string) string
+}
+
 // commit makes a commit on the base commit, and a bundle of it, in a repository
 // that did not exist before. add brings the index, which holds the base commit's
 // tree, to what is to be committed.
-func (w *Workspace) commit(ctx context.Context, message string, add func(git func(args ...string) string)) (*Result, error) {
+func (w *Workspace) commit(ctx context.Context, message string, add func(git gitCall)) (*Result, error) {
 	gitDir, err := os.MkdirTemp(w.dir, "result-*.git")
 	if err != nil {
 		return nil, fmt.Errorf("collect result: %w", err)
@@ -65,21 +80,22 @@ func (w *Workspace) commit(ctx context.Context, message string, add func(git fun
 		return nil, err
 	}
 	r := &Result{gitDir: gitDir}
-	git := func(args ...string) (out string) {
+	when := fmt.Sprintf("%d +0000", time.Now().Unix())
+	with := func(env []string, stdin string, args ...string) (out string) {
 		if err != nil {
 			return ""
 		}
-		when := fmt.Sprintf("%d +0000", time.Now().Unix())
-		out, err = w.git.run(ctx, command{gitDir: gitDir, args: args, env: []string{
+		out, err = w.git.run(ctx, command{gitDir: gitDir, args: args, stdin: stdin, env: append([]string{
 			"GIT_WORK_TREE=" + w.Tree(),
 			"GIT_AUTHOR_NAME=Anvil", "GIT_AUTHOR_EMAIL=anvil@anvil.invalid", "GIT_AUTHOR_DATE=" + when,
 			"GIT_COMMITTER_NAME=Anvil", "GIT_COMMITTER_EMAIL=anvil@anvil.invalid", "GIT_COMMITTER_DATE=" + when,
-		}})
+		}, env...)})
 		return out
 	}
+	git := func(args ...string) string { return with(nil, "", args...) }
 	r.before = git("rev-parse", "--verify", w.base+"^{tree}")
 	git("read-tree", w.base)
-	add(git)
+	add(gitCall{dir: gitDir, with: with})
 	r.Tree = git("write-tree")
 	r.Commit = git("commit-tree", r.Tree, "-p", w.base, "-m", message)
 	git("update-ref", runapi.BundleRef, r.Commit)

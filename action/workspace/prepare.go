@@ -91,11 +91,17 @@ func (w *Workspace) makeTree(ctx context.Context) error {
 	if err := w.checkout(ctx, repository, w.Tree(), w.base); err != nil {
 		return err
 	}
-	info, err := os.Lstat(w.Tree())
+	// The index says how each file was when it was checked out; see Checkpoint.
+	index, err := os.ReadFile(filepath.Join(repository, "worktrees", "tree", "index"))
+	if err == nil {
+		err = os.WriteFile(w.path("base.index"), index, 0o600)
+	}
 	if err != nil {
 		return fmt.Errorf("make tree: %w", err)
 	}
-	w.tree = info
+	if w.tree, err = os.Lstat(w.Tree()); err != nil {
+		return fmt.Errorf("make tree: %w", err)
+	}
 	return nil
 }
 
