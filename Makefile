@@ -6,6 +6,7 @@ TOOL = go tool -modfile=.ci/tools/go.mod
 AGENTS = $(CURDIR)/.work/agents
 CODEX = @openai/codex@0.169.0
 CLAUDE = @anthropic-ai/claude-code@2.1.330
+INSPECTOR = @modelcontextprotocol/inspector@1.0.3
 
 .PHONY: help
 help: ## list the verbs
@@ -28,8 +29,8 @@ test: ## every test that runs anywhere with Go and git
 
 .PHONY: test-agents
 test-agents: ## the real Codex CLI and Claude Code, installed by npm, from an issue to a pull request with a scripted model
-	.ci/agents $(AGENTS) $(CODEX) $(CLAUDE)
-	ANVIL_AGENTS=$(AGENTS)/node_modules/.bin go test -count=1 -timeout 10m -run 'TestReal' ./action/agent ./app/apptest ./app/gateway/modeltest
+	.ci/agents $(AGENTS) $(CODEX) $(CLAUDE) $(INSPECTOR)
+	ANVIL_AGENTS=$(AGENTS)/node_modules/.bin go test -count=1 -timeout 10m -run 'TestReal' ./action/agent ./app/apptest ./app/gateway/modeltest ./app/tools
 
 .PHONY: test-workflows
 test-workflows: ## run the workflow files and action.yml themselves, under act, against the simulated GitHub
