@@ -20,9 +20,11 @@ func (Command) Conversation() []string { return []string{"conversation/**"} }
 
 // Start starts the program that the assignment names.
 func (Command) Start(ctx context.Context, w Work) (Turn, error) {
-	env := w.Env
-	if w.Resume != "" {
-		env = append(slices.Clone(env), "ANVIL_RESUME="+w.Resume)
+	env := slices.Clone(w.Env)
+	for name, value := range map[string]string{"ANVIL_RESUME": w.Resume, "ANVIL_TOOLS_URL": w.Tools.URL, "ANVIL_TOOLS_TOKEN": w.Tools.Token} {
+		if value != "" {
+			env = append(env, name+"="+value)
+		}
 	}
 	return begin(ctx, w, confine.Spec{Argv: w.inside(), Env: env, Stdin: strings.NewReader(w.Prompt)}, &commandReader{program: w.Engine.Command[0]})
 }

@@ -26,7 +26,9 @@
 //   - ends within seconds of a SIGTERM. What it left in the tree is kept;
 //   - keeps what it needs to go on with the same conversation later, and no secret, in
 //     the directory "conversation" of its HOME. A later run of the thread finds the
-//     files there again, and the reference it gave in the variable ANVIL_RESUME.
+//     files there again, and the reference it gave in the variable ANVIL_RESUME;
+//   - finds the server's tools, MCP over streamable HTTP, at ANVIL_TOOLS_URL with the
+//     bearer token ANVIL_TOOLS_TOKEN, if the server offers them.
 //
 // The events, with the keys that each may have:
 //

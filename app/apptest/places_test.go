@@ -114,6 +114,27 @@ func (w *World) killRunner() error {
 	return errors.New("no runner is at work")
 }
 
+// spoil: damages what the server keeps of sessions
+func spoil(s *stage, args []string) error {
+	if err := words(args, 0, 0, "spoil"); err != nil {
+		return err
+	}
+	n := 0
+	err := s.kept(func(path string, content []byte) {
+		if bytes.HasPrefix(content, []byte("age-encryption.org/")) {
+			n++
+			content[len(content)-1] ^= 1
+			if err := os.WriteFile(path, content, 0o600); err != nil {
+				s.ts.Fatalf("%v", err)
+			}
+		}
+	})
+	if err == nil && n == 0 {
+		err = errors.New("the server keeps nothing of sessions")
+	}
+	return err
+}
+
 // runners hold|go
 func commandRunners(s *stage, args []string) error {
 	if err := words(args, 1, 1, "runners hold|go"); err != nil {

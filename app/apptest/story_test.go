@@ -88,6 +88,7 @@ func TestStories(t *testing.T) {
 			"dispatch":  plain(dispatchByHand),
 			"secrets":   plain(secrets),
 			"sealed":    plain(sealed),
+			"spoil":     plain(spoil),
 
 			"start-run":    plain(startRun),
 			"propose-made": plain(proposeMade),

@@ -134,11 +134,11 @@ func (s *stage) call(method, path, token, digest string, in, out any) error {
 	return nil
 }
 
-// lease renew|finish RESULT|propose FILE [head=SHA] [token=TEXT] [run=RUN]
+// lease renew|finish RESULT|propose FILE|restore NAME [head=SHA] [token=TEXT] [run=RUN]
 //
 // Acts for the claimed run. It prints status and code.
 func useLease(s *stage, args []string) error {
-	if err := words(args, 1, 5, "lease renew|finish RESULT|propose FILE [head=SHA] [token=TEXT] [run=RUN]"); err != nil {
+	if err := words(args, 1, 5, "lease renew|finish RESULT|propose FILE|restore NAME [head=SHA] [token=TEXT] [run=RUN]"); err != nil {
 		return err
 	}
 	a := s.job.assignment
@@ -161,6 +161,8 @@ func useLease(s *stage, args []string) error {
 	switch {
 	case what[0] == "renew":
 		return s.call("POST", path(runapi.PathRenew), a.LeaseToken, "", runapi.RenewRequest{Phase: "work"}, &runapi.RenewAnswer{})
+	case what[0] == "restore" && len(what) == 2:
+		return s.call("GET", strings.Replace(path(runapi.PathRestore), "{name}", what[1], 1), a.LeaseToken, "", []byte(nil), new(any))
 	case what[0] == "finish" && len(what) == 2:
 		finish.Result = runapi.Result(what[1])
 	case what[0] == "propose" && len(what) == 2:

@@ -59,6 +59,7 @@ func (s *Server) archive(r *http.Request, id anvil.RunID, name, digest string, m
 			s.Log.Warn("an archive that was replaced was not deleted", "run", id, "name", name, "error", err)
 		}
 	}
+	s.Log.Info("archive saved", "run", id, "name", name, "size", a.Size)
 	return runapi.ArtifactAnswer{Digest: digest, Size: a.Size}, nil
 }
 
