@@ -65,6 +65,7 @@ var law = map[string]struct {
 	// proof: but for their own words, nothing but tests
 	"app/workflowtest": {},
 	"bench":            {},
+	"bench/relay":      {},
 	"bench/stamp":      {},
 	"docs":             {},
 

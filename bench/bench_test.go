@@ -29,6 +29,7 @@ func TestBench(t *testing.T) {
 	t.Run("tasks", func(t *testing.T) { measureTasks(t, &all, w, s) })
 	t.Run("door", func(t *testing.T) { measureDoor(t, &all, w) })
 	s.stop(t)
+	t.Run("models", func(t *testing.T) { measureModels(t, &all, w) })
 	t.Run("demo", func(t *testing.T) { measureDemo(t, &all, bin) })
 	t.Run("egress", func(t *testing.T) { measureEgress(t, &all) })
 	t.Run("redaction", func(t *testing.T) { measureRedaction(t, &all) })

@@ -80,9 +80,9 @@ func New(c Config) *Gateway {
 		store: c.Store, models: c.Models, prices: c.Prices, cheaper: c.Cheaper, hosted: c.Hosted, bodyBytes: c.BodyBytes, output: c.OutputTokens,
 		parallel: c.Parallel, silence: c.Silence, now: c.Now, sleep: sleep, log: c.Log, stop: func() {},
 		transport: &http.Transport{
-			Proxy:       http.ProxyFromEnvironment,
-			DialContext: (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-			// One read of a stream's buffer is one chunk to the engine: no larger than ours.
+			Proxy:             http.ProxyFromEnvironment,
+			DialContext:       (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+			WriteBufferSize:   16 << 10, // a conversation in few writes
 			ForceAttemptHTTP2: true, DisableCompression: true, MaxIdleConnsPerHost: 64, IdleConnTimeout: 90 * time.Second,
 			TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: c.Silence, MaxResponseHeaderBytes: 64 << 10,
 		},
@@ -202,6 +202,7 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, c *call, p *pass
 	if c.request, no = g.read(r, c.route); no != nil {
 		return no
 	}
+	defer c.request.done()
 	if !p.may(c.request.model) {
 		return refuse(http.StatusBadRequest, CodeModel, "the run may not use this model. It may use: %s.", list(p.models))
 	}

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"net/http"
 	"strings"
 
@@ -48,11 +47,3 @@ func id(p *pass) anvil.RunID { return p.caller.Run.ID }
 
 // tokensPerPicture is more than providers count for the largest one.
 const tokensPerPicture = 5000
-
-// pictures counts what can be pictures or files in a body.
-func pictures(body []byte) (n int64) {
-	for _, mark := range [][]byte{[]byte(`"image_url"`), []byte(`"input_image"`), []byte(`"image"`), []byte(`"input_file"`), []byte(`"document"`)} {
-		n += int64(bytes.Count(body, mark))
-	}
-	return n
-}

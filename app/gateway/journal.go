@@ -11,7 +11,7 @@ import (
 
 // batchPause is the least time between two writes: calls that come meanwhile are
 // written together, and others get at the database.
-const batchPause = 10 * time.Millisecond
+const batchPause = 50 * time.Millisecond
 
 func (l *ledger) signal() {
 	select {

@@ -8,19 +8,58 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 )
 
 // request is a call's body and what its top level says.
 type request struct {
 	body    []byte
+	buffer  *bytes.Buffer // that holds it
+	open    atomic.Int64  // copies of it that an upstream's connection may still read
 	model   string
 	stream  bool
 	output  int64 // the most tokens that it lets the model write; 0: not said
 	answers int64 // how many it asks for, at least 1
+	files   int64 // pictures and files in it, rather too many than too few
 
 	modelAt member
 	options member // stream_options, if there are any
 	edits   []edit
+}
+
+// bodies are buffers for requests: at a thousand calls a second, making them anew
+// would be most of the collector's work.
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// done gives the body's buffer back, if nobody reads it any more.
+func (q *request) done() {
+	const most = 1 << 20
+	if q.open.Load() == 0 && q.buffer.Cap() <= most {
+		bodies.Put(q.buffer)
+	}
+}
+
+// sent is a body on its way to an upstream. The connection closes it when it has read
+// what it wants of it, which may be after the answer.
+type sent struct {
+	bytes.Reader
+	request *request
+	closed  atomic.Bool
+}
+
+func (q *request) send(body []byte) *sent {
+	q.open.Add(1)
+	s := &sent{request: q}
+	s.Reset(body)
+	return s
+}
+
+func (s *sent) Close() error {
+	if !s.closed.Swap(true) {
+		s.request.open.Add(-1)
+	}
+	return nil
 }
 
 // edit replaces a part of a body.
@@ -38,8 +77,10 @@ func (g *Gateway) read(r *http.Request, rt route) (*request, *refusal) {
 	if e := r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
 		return nil, refuse(http.StatusUnsupportedMediaType, CodeRequest, "the body is compressed. Send it as it is.")
 	}
+	body := bodies.Get().(*bytes.Buffer)
+	body.Reset()
 	// The length is a promise; what is set aside for it at once is bounded.
-	body := bytes.NewBuffer(make([]byte, 0, min(max(r.ContentLength, 512), 1<<20)+bytes.MinRead))
+	body.Grow(int(min(max(r.ContentLength, 0), 1<<20)) + bytes.MinRead)
 	n, err := io.Copy(body, io.LimitReader(r.Body, g.bodyBytes+1))
 	if n > g.bodyBytes {
 		return nil, tooBig
@@ -47,7 +88,7 @@ func (g *Gateway) read(r *http.Request, rt route) (*request, *refusal) {
 	if err != nil {
 		return nil, refuse(http.StatusBadRequest, CodeRequest, "the body could not be read to its end. Send it again.").because(err)
 	}
-	q := &request{body: body.Bytes(), answers: 1}
+	q := &request{body: body.Bytes(), buffer: body, answers: 1}
 	if no := q.understand(rt, g.hosted); no != nil {
 		return nil, no
 	}
@@ -65,7 +106,8 @@ var minded = []string{
 func (q *request) understand(rt route, hosted []string) *refusal {
 	var no *refusal
 	seen := map[string]bool{}
-	err := members(q.body, func(m member) error {
+	var reading scan
+	err := reading.members(q.body, func(m member) error {
 		value := q.body[m.start:m.end]
 		if i := slices.IndexFunc(minded, func(k string) bool { return strings.EqualFold(k, m.key) }); i < 0 {
 			return nil
@@ -82,6 +124,7 @@ func (q *request) understand(rt route, hosted []string) *refusal {
 		}
 		return nil
 	})
+	q.files = reading.pictures
 	switch {
 	case no != nil:
 		return no

@@ -21,7 +21,12 @@ type member struct {
 // It reads valid JSON as any parser does. Text that is not an object, goes on
 // behind it or ends too early is an error; what is wrong inside a value is the
 // provider's to refuse.
-func members(text []byte, f func(member) error) error {
+func members(text []byte, f func(member) error) error { return new(scan).members(text, f) }
+
+// scan reads JSON, and counts what can be a picture or a file in what it skips.
+type scan struct{ pictures int64 }
+
+func (s *scan) members(text []byte, f func(member) error) error {
 	i := space(text, 0)
 	if i >= len(text) || text[i] != '{' {
 		return errNotJSON
@@ -46,7 +51,7 @@ func members(text []byte, f func(member) error) error {
 			return errNotJSON
 		}
 		m.start = space(text, i+1)
-		if m.end, err = skip(text, m.start); err != nil {
+		if m.end, err = s.skip(text, m.start); err != nil {
 			return err
 		}
 		if err := f(m); err != nil {
@@ -75,7 +80,7 @@ func elements(text []byte, f func(element []byte) error) error {
 		return tail(text, i+1)
 	}
 	for {
-		end, err := skip(text, i)
+		end, err := new(scan).skip(text, i)
 		if err != nil {
 			return err
 		}
@@ -110,7 +115,7 @@ func space(text []byte, i int) int {
 }
 
 // skip returns where the value that begins at i ends.
-func skip(text []byte, i int) (int, error) {
+func (s *scan) skip(text []byte, i int) (int, error) {
 	if i >= len(text) {
 		return 0, errNotJSON
 	}
@@ -118,7 +123,7 @@ func skip(text []byte, i int) (int, error) {
 	case '"':
 		return skipString(text, i)
 	case '{', '[':
-		return skipNested(text, i)
+		return s.skipNested(text, i)
 	}
 	start := i
 	for i < len(text) {
@@ -137,7 +142,7 @@ func skip(text []byte, i int) (int, error) {
 }
 
 // skipNested returns where the object or array that begins at i ends.
-func skipNested(text []byte, i int) (int, error) {
+func (s *scan) skipNested(text []byte, i int) (int, error) {
 	var open []byte // what closes what is open, innermost last
 	for i < len(text) {
 		switch c := text[i]; c {
@@ -145,6 +150,9 @@ func skipNested(text []byte, i int) (int, error) {
 			end, err := skipString(text, i)
 			if err != nil {
 				return 0, err
+			}
+			if n := end - i; n >= len(`"image"`) && n <= len(`"input_image"`) && isPicture(text[i+1:end-1]) {
+				s.pictures++
 			}
 			i = end
 			continue
@@ -163,6 +171,15 @@ func skipNested(text []byte, i int) (int, error) {
 		i++
 	}
 	return 0, errNotJSON
+}
+
+// isPicture reports whether a key or value announces a picture or a file.
+func isPicture(word []byte) bool {
+	switch string(word) {
+	case "image", "image_url", "input_image", "input_file", "document":
+		return true
+	}
+	return false
 }
 
 // skipString returns where the string that begins at i ends.

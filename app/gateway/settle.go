@@ -45,7 +45,7 @@ func (g *Gateway) estimate(c *call) {
 	if output == 0 {
 		output = g.output
 	}
-	c.most = anvil.Usage{Input: int64(len(q.body)) + pictures(q.body)*tokensPerPicture, Output: output * q.answers}
+	c.most = anvil.Usage{Input: int64(len(q.body)) + q.files*tokensPerPicture, Output: output * q.answers}
 	if c.route.count {
 		c.most = anvil.Usage{}
 	}

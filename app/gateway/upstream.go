@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -65,7 +64,9 @@ func (u *upstream) serves(p protocol, model string) (name string, ok bool) {
 
 // request makes the request that goes out. Nothing of the engine's passes but its
 // body and the headers named here.
-func (u *upstream) request(ctx context.Context, rt route, from http.Header, body []byte, stream bool) *http.Request {
+func (u *upstream) request(c *call, model string) *http.Request {
+	q, rt, from := c.request, c.route, c.header
+	body := q.bodyFor(rt, model)
 	target := *u.BaseURL
 	target.Path = strings.TrimRight(target.Path, "/") + rt.relay
 	h := http.Header{
@@ -74,7 +75,7 @@ func (u *upstream) request(ctx context.Context, rt route, from http.Header, body
 		"Accept-Encoding": {"identity"}, // what is compressed cannot be metered as it passes
 		"User-Agent":      {"anvil-gateway"},
 	}
-	if stream {
+	if q.stream {
 		h["Accept"] = []string{"text/event-stream"}
 	}
 	for _, name := range []string{"Anthropic-Version", "Anthropic-Beta", "Openai-Beta"} {
@@ -99,10 +100,10 @@ func (u *upstream) request(ctx context.Context, rt route, from http.Header, body
 	r := &http.Request{
 		Method: http.MethodPost, URL: &target, Host: target.Host, Header: h,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
-		GetBody: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil },
+		Body: q.send(body), ContentLength: int64(len(body)),
+		GetBody: func() (io.ReadCloser, error) { return q.send(body), nil },
 	}
-	return r.WithContext(ctx)
+	return r.WithContext(c.ctx)
 }
 
 // Retries, before the first byte of an answer has gone to the engine.
@@ -168,7 +169,7 @@ func (g *Gateway) try(ctx context.Context, c *call, u *upstream, model string, b
 		r.retryAfter = 15 * time.Second
 		return nil, r.because(err), false
 	}
-	resp, err := g.transport.RoundTrip(u.request(ctx, c.route, c.header, c.request.bodyFor(c.route, model), c.request.stream))
+	resp, err := g.transport.RoundTrip(u.request(c, model))
 	if err != nil {
 		if ctx.Err() != nil {
 			done(nil) // not the upstream's doing

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 )
@@ -44,13 +43,8 @@ const callColumns = `id, run_id, task_id, session_id, user_id, repository_id, in
 // has ended is saved once.
 func (s *Store) SaveCalls(ctx context.Context, calls []anvil.ModelCall) error {
 	err := s.write(ctx, nil, func(tx *sql.Tx) error {
-		const most = 64 // rows in one statement
-		for left := calls; len(left) > 0; {
-			n := min(most, len(left))
-			if err := saveCalls(ctx, tx, left[:n]); err != nil {
-				return err
-			}
-			left = left[n:]
+		if err := saveCalls(ctx, tx, calls); err != nil {
+			return err
 		}
 		return addSpending(ctx, tx, calls)
 	})
@@ -61,33 +55,26 @@ func (s *Store) SaveCalls(ctx context.Context, calls []anvil.ModelCall) error {
 }
 
 func saveCalls(ctx context.Context, tx *sql.Tx, calls []anvil.ModelCall) error {
-	const columns = 23
-	var text strings.Builder
-	text.WriteString(`INSERT INTO model_calls (` + callColumns + `) VALUES `)
-	args := make([]any, 0, len(calls)*columns)
-	for i, c := range calls {
-		for j := range columns {
-			switch {
-			case j > 0:
-				text.WriteByte(',')
-			case i > 0:
-				text.WriteString("),(")
-			default:
-				text.WriteByte('(')
-			}
-			fmt.Fprintf(&text, "$%d", i*columns+j+1)
-		}
-		u := c.Usage
-		args = append(args, c.ID, c.Run, c.Task, c.Session, c.User, c.Repository, c.Installation, c.Protocol, c.Upstream, c.Model,
-			micros(c.StartedAt), micros(c.SettledAt), c.State, c.Code, u.Input, u.Cached, u.CacheWrite, u.Output, u.Reasoning,
-			c.Estimated, u.Unpriced == 0, u.CostMicros, c.ReservedMicros)
+	// One statement for all, prepared once: reading the text costs SQLite more than a row.
+	save, err := tx.PrepareContext(ctx, `INSERT INTO model_calls (`+callColumns+`)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
+		ON CONFLICT (id) DO UPDATE SET upstream = excluded.upstream, model = excluded.model, settled_at = excluded.settled_at,
+			state = excluded.state, code = excluded.code, input = excluded.input, cached = excluded.cached, cache_write = excluded.cache_write,
+			output = excluded.output, reasoning = excluded.reasoning, estimated = excluded.estimated, priced = excluded.priced,
+			cost_micros = excluded.cost_micros`)
+	if err != nil {
+		return err
 	}
-	text.WriteString(`) ON CONFLICT (id) DO UPDATE SET upstream = excluded.upstream, model = excluded.model, settled_at = excluded.settled_at,
-		state = excluded.state, code = excluded.code, input = excluded.input, cached = excluded.cached, cache_write = excluded.cache_write,
-		output = excluded.output, reasoning = excluded.reasoning, estimated = excluded.estimated, priced = excluded.priced,
-		cost_micros = excluded.cost_micros`)
-	_, err := tx.ExecContext(ctx, text.String(), args...)
-	return err
+	defer save.Close()
+	for _, c := range calls {
+		u := c.Usage
+		if _, err := save.ExecContext(ctx, c.ID, c.Run, c.Task, c.Session, c.User, c.Repository, c.Installation, c.Protocol, c.Upstream, c.Model,
+			micros(c.StartedAt), micros(c.SettledAt), c.State, c.Code, u.Input, u.Cached, u.CacheWrite, u.Output, u.Reasoning,
+			c.Estimated, u.Unpriced == 0, u.CostMicros, c.ReservedMicros); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // addSpending adds what the calls that have ended cost, one row for each spender
