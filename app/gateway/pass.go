@@ -12,9 +12,13 @@ import (
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 )
 
-// passFor is how long what was read about a run is believed. Changes are told at
-// once (see Forget); this is for the case that one is missed.
-const passFor = time.Second
+// How long what was read about a run is believed. Changes are told at once (see
+// Forget), so this is for the case that one is missed: after passFor one call reads
+// anew, and the others don't wait for it before passAtMost.
+const (
+	passFor    = time.Second
+	passAtMost = 5 * time.Second
+)
 
 // pass is what is known of a run that calls: read once, and shared by its calls
 // until the run changes.
@@ -22,6 +26,7 @@ type pass struct {
 	caller anvil.Caller
 	models []string // that the run may use, its own first
 	readAt time.Time
+	aged   bool // somebody reads anew; guarded by Gateway.mu
 }
 
 // refuses says why the run gets no answer from a model now, or nil.
@@ -64,10 +69,15 @@ func (g *Gateway) admit(ctx context.Context, id anvil.RunID, token string) (*pas
 func (g *Gateway) pass(ctx context.Context, id anvil.RunID) (*pass, error) {
 	g.mu.Lock()
 	p, since := g.passes[id], g.changes
-	g.mu.Unlock()
-	if p != nil && g.now().Sub(p.readAt) < passFor {
-		return p, nil
+	if p != nil {
+		age := g.now().Sub(p.readAt)
+		if age < passFor || age < passAtMost && p.aged {
+			g.mu.Unlock()
+			return p, nil
+		}
+		p.aged = true
 	}
+	g.mu.Unlock()
 	p = &pass{readAt: g.now()}
 	var err error
 	if p.caller, err = g.store.Caller(ctx, id); err != nil {

@@ -38,15 +38,34 @@ func (s *Store) Caller(ctx context.Context, id anvil.RunID) (anvil.Caller, error
 const callColumns = `id, run_id, task_id, session_id, user_id, repository_id, installation_id, protocol, upstream, model,
 	started_at, settled_at, state, code, input, cached, cache_write, output, reasoning, estimated, priced, cost_micros, reserved_micros`
 
+// prepareCalls prepares what is executed for each model call: reading the text would
+// cost SQLite more than the rows do.
+func (s *Store) prepareCalls(ctx context.Context) (err error) {
+	if s.saveCall, err = s.db.PrepareContext(ctx, `INSERT INTO model_calls (`+callColumns+`)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
+		ON CONFLICT (id) DO UPDATE SET upstream = excluded.upstream, model = excluded.model, settled_at = excluded.settled_at,
+			state = excluded.state, code = excluded.code, input = excluded.input, cached = excluded.cached, cache_write = excluded.cache_write,
+			output = excluded.output, reasoning = excluded.reasoning, estimated = excluded.estimated, priced = excluded.priced,
+			cost_micros = excluded.cost_micros`); err != nil {
+		return err
+	}
+	s.addSpent, err = s.db.PrepareContext(ctx, `
+		INSERT INTO spending (scope, subject, day, cost_micros, tokens, calls) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (scope, subject, day) DO UPDATE
+		SET cost_micros = spending.cost_micros + excluded.cost_micros, tokens = spending.tokens + excluded.tokens,
+			calls = spending.calls + excluded.calls`)
+	return err
+}
+
 // SaveCalls writes calls, new ones and those that went on since they were last
 // written, and adds what those that have ended cost to the spending. A call that
 // has ended is saved once.
 func (s *Store) SaveCalls(ctx context.Context, calls []anvil.ModelCall) error {
 	err := s.write(ctx, nil, func(tx *sql.Tx) error {
-		if err := saveCalls(ctx, tx, calls); err != nil {
+		if err := s.saveCalls(ctx, tx, calls); err != nil {
 			return err
 		}
-		return addSpending(ctx, tx, calls)
+		return s.addSpending(ctx, tx, calls)
 	})
 	if err != nil {
 		return fmt.Errorf("save %d model calls: %w", len(calls), err)
@@ -54,17 +73,8 @@ func (s *Store) SaveCalls(ctx context.Context, calls []anvil.ModelCall) error {
 	return nil
 }
 
-func saveCalls(ctx context.Context, tx *sql.Tx, calls []anvil.ModelCall) error {
-	// One statement for all, prepared once: reading the text costs SQLite more than a row.
-	save, err := tx.PrepareContext(ctx, `INSERT INTO model_calls (`+callColumns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
-		ON CONFLICT (id) DO UPDATE SET upstream = excluded.upstream, model = excluded.model, settled_at = excluded.settled_at,
-			state = excluded.state, code = excluded.code, input = excluded.input, cached = excluded.cached, cache_write = excluded.cache_write,
-			output = excluded.output, reasoning = excluded.reasoning, estimated = excluded.estimated, priced = excluded.priced,
-			cost_micros = excluded.cost_micros`)
-	if err != nil {
-		return err
-	}
+func (s *Store) saveCalls(ctx context.Context, tx *sql.Tx, calls []anvil.ModelCall) error {
+	save := tx.StmtContext(ctx, s.saveCall)
 	defer save.Close()
 	for _, c := range calls {
 		u := c.Usage
@@ -79,7 +89,7 @@ func saveCalls(ctx context.Context, tx *sql.Tx, calls []anvil.ModelCall) error {
 
 // addSpending adds what the calls that have ended cost, one row for each spender
 // and day.
-func addSpending(ctx context.Context, tx *sql.Tx, calls []anvil.ModelCall) error {
+func (s *Store) addSpending(ctx context.Context, tx *sql.Tx, calls []anvil.ModelCall) error {
 	type key struct {
 		spender anvil.Spender
 		day     int64
@@ -97,13 +107,10 @@ func addSpending(ctx context.Context, tx *sql.Tx, calls []anvil.ModelCall) error
 			sums[k] = sum
 		}
 	}
+	add := tx.StmtContext(ctx, s.addSpent)
+	defer add.Close()
 	for k, sum := range sums {
-		if _, err := tx.ExecContext(ctx, `
-			INSERT INTO spending (scope, subject, day, cost_micros, tokens, calls) VALUES ($1, $2, $3, $4, $5, $6)
-			ON CONFLICT (scope, subject, day) DO UPDATE
-			SET cost_micros = spending.cost_micros + excluded.cost_micros, tokens = spending.tokens + excluded.tokens,
-				calls = spending.calls + excluded.calls`,
-			k.spender.Scope, k.spender.Subject, k.day, sum.CostMicros, sum.Tokens, sum.Calls); err != nil {
+		if _, err := add.ExecContext(ctx, k.spender.Scope, k.spender.Subject, k.day, sum.CostMicros, sum.Tokens, sum.Calls); err != nil {
 			return err
 		}
 	}

@@ -45,6 +45,8 @@ type Store struct {
 	log *slog.Logger
 	now func() time.Time
 
+	saveCall, addSpent *sql.Stmt
+
 	// Queue receives the jobs that are committed with a change. It is set once,
 	// before the first write.
 	Queue Enqueuer
@@ -93,6 +95,10 @@ func Open(ctx context.Context, dir string, now func() time.Time, log *slog.Logge
 	if err := s.prepare(ctx); err != nil {
 		db.Close()
 		return nil, err
+	}
+	if err := s.prepareCalls(ctx); err != nil {
+		db.Close()
+		return nil, notOpened(err)
 	}
 	return s, nil
 }
