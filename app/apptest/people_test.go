@@ -76,6 +76,26 @@ func assign(s *stage, args []string) error {
 	return caused(s, args[0], "POST", "issues/"+args[1]+"/assignees", map[string]string{"assignee": args[2]})
 }
 
+// delete USER ISSUE
+func deleteIssue(s *stage, args []string) error {
+	if err := words(args, 2, 2, "delete USER ISSUE"); err != nil {
+		return err
+	}
+	d, err := s.Caused(args[0], func() error {
+		return s.GitHub.Ask("DELETE", "repositories/"+s.Repository+"/issues/"+args[1]+"?user="+args[0], nil, nil)
+	})
+	s.last.delivery = d.GUID
+	return err
+}
+
+// transfer USER ISSUE OWNER/NAME
+func transfer(s *stage, args []string) error {
+	if err := words(args, 3, 3, "transfer USER ISSUE OWNER/NAME"); err != nil {
+		return err
+	}
+	return caused(s, args[0], "POST", "issues/"+args[1]+"/transfer", map[string]string{"to": args[2]})
+}
+
 // role USER ROLE
 func setRole(s *stage, args []string) error {
 	if err := words(args, 2, 2, "role USER ROLE"); err != nil {

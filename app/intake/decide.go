@@ -97,6 +97,8 @@ func (d *Decider) rule(ctx context.Context, delivery anvil.Delivery) (anvil.Ruli
 	switch {
 	case reading.Change != nil:
 		return anvil.Ruling{Decision: anvil.Accepted}, d.installation(ctx, *reading.Change)
+	case reading.Gone != nil:
+		return anvil.Ruling{Decision: anvil.Accepted}, d.end(ctx, *reading.Gone)
 	case reading.Request == nil:
 		return anvil.Ruling{Decision: anvil.Ignored, Reason: reading.Reason}, nil
 	}

@@ -87,7 +87,7 @@ func checkExample(t *testing.T, event string, body []byte) {
 	if got.Request != nil {
 		t.Errorf("%s: it asks for something: %+v", event, got.Request)
 	}
-	if change := strings.HasPrefix(event, "installation"); change != (got.Change != nil) || change != (got.Decision == anvil.Accepted) {
+	if change := strings.HasPrefix(event, "installation"); change != (got.Change != nil) || (change || got.Gone != nil) != (got.Decision == anvil.Accepted) {
 		t.Errorf("%s: got %s %q with change %+v", event, got.Decision, got.Reason, got.Change)
 	}
 	// As GitHub sends it to an App: with an installation. Then a comment that holds

@@ -32,13 +32,14 @@ type Reader struct {
 
 // Reading is what a delivery says.
 type Reading struct {
-	// Decision is Pending if Request is to be judged, Accepted if Change is set,
-	// else Ignored.
+	// Decision is Pending if Request is to be judged, Accepted if Change or Gone is
+	// set, else Ignored.
 	Decision anvil.Decision
 	// Reason is why it is ignored, as `CODE: sentence.`
 	Reason  string
 	Request *Request
 	Change  *Change
+	Gone    *Gone
 }
 
 // Request is a command that nobody has permitted yet.
@@ -65,6 +66,9 @@ func (r Reader) Parse(d anvil.Delivery) (Reading, error) {
 		return ignored(CodeUnhandled, "a ping; the webhook works"), nil
 	case "installation", "installation_repositories":
 		return r.installation(d.Event, &p), nil
+	}
+	if reading := gone(d.Event, &p); reading != nil {
+		return *reading, nil
 	}
 	if reading := r.speaker(&p); reading != nil {
 		return *reading, nil

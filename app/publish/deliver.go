@@ -19,6 +19,7 @@ import (
 // Repository is what GitHub offers for permissions and contents.
 type Repository interface {
 	Permission(ctx context.Context, repo anvil.Repository, login string) (userID int64, role string, err error)
+	IssueIsThere(ctx context.Context, repo anvil.Repository, number int) (bool, error)
 	Branch(ctx context.Context, repo anvil.Repository, name string) (sha string, err error)
 	Commit(ctx context.Context, repo anvil.Repository, sha string) (tree string, parents []string, err error)
 	PublishToken(ctx context.Context, repo anvil.Repository) (token string, expires time.Time, err error)
@@ -124,6 +125,9 @@ func (d *Deliverer) deliver(ctx context.Context, story anvil.Story, run anvil.Ru
 		if err := d.stillAllowed(ctx, story); err != nil {
 			return err
 		}
+		if err := d.stillThere(ctx, story); err != nil {
+			return err
+		}
 		if err := d.stillOpen(ctx, story); err != nil {
 			return err
 		}
@@ -167,6 +171,16 @@ func (d *Deliverer) stillAllowed(ctx context.Context, story anvil.Story) error {
 		return anvil.Problemf("NO_PERMISSION", "Ask somebody with write access to comment /anvil retry.", "the requester no longer has write access to this repository, so nothing was published")
 	}
 	return nil
+}
+
+// stillThere makes sure that there is a thread to publish for. Its webhook may have
+// been missed.
+func (d *Deliverer) stillThere(ctx context.Context, story anvil.Story) error {
+	there, err := d.GitHub.IssueIsThere(ctx, story.Session.Repository, story.Session.Issue)
+	if err != nil || there {
+		return err
+	}
+	return anvil.Problemf("TARGET_GONE", "Ask again where the issue is now.", "the issue was deleted or transferred to another repository, so nothing was published")
 }
 
 // stillOpen makes sure that the session's pull request, if it has one, can take

@@ -66,6 +66,7 @@ type hub struct {
 	origin string // directory of the bare repository
 
 	role     string
+	gone     bool // the issue
 	comments map[int64]string
 	writes   map[string]int // calls that changed something, by what they did
 	reacted  map[int64]string
@@ -174,6 +175,11 @@ func (h *hub) FindCheckRun(_ context.Context, _ anvil.Repository, sha, name, ext
 func (h *hub) Permission(_ context.Context, _ anvil.Repository, login string) (id int64, role string, err error) {
 	err = h.call("permission", func() error { id, role = mona.ID, h.role; return nil })
 	return id, role, err
+}
+
+func (h *hub) IssueIsThere(context.Context, anvil.Repository, int) (there bool, err error) {
+	err = h.call("issue", func() error { there = !h.gone; return nil })
+	return there, err
 }
 
 func (h *hub) Branch(_ context.Context, _ anvil.Repository, name string) (tip string, err error) {

@@ -36,6 +36,22 @@ func (s *Server) controlIssues(mux *http.ServeMux) {
 		}
 		return nil, s.deleteIssue(repo.ID, int(pathInt(r, "number")), user.ID)
 	})
+	on(mux, "POST "+one+"/issues/{number}/transfer", func(r *http.Request, in struct {
+		User string `json:"user"`
+		To   string `json:"to"` // OWNER/NAME
+	}) (any, error) {
+		repo, user, err := s.whereAndWho(r, in.User)
+		if err != nil {
+			return nil, err
+		}
+		s.mu.Lock()
+		to, err := s.repository(in.To)
+		s.mu.Unlock()
+		if err != nil {
+			return nil, err
+		}
+		return s.transferIssue(repo.ID, int(pathInt(r, "number")), user.ID, to.ID)
+	})
 	on(mux, "POST "+one+"/issues/{number}/comments", func(r *http.Request, in struct {
 		User string `json:"user"`
 		Body string `json:"body"`

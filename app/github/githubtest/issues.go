@@ -203,6 +203,37 @@ func (s *Server) deleteIssue(repoID int64, number int, userID int64) error {
 	return nil
 }
 
+// TransferIssue moves an issue to another repository, where it gets a new number.
+func (s *Server) TransferIssue(repo Repository, number int, user Account, to Repository) Issue {
+	return must(s.transferIssue(repo.ID, number, user.ID, to.ID))
+}
+
+func (s *Server) transferIssue(repoID int64, number int, userID, toID int64) (Issue, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	repo, user, err := s.repoAndUser(repoID, userID)
+	if err != nil {
+		return Issue{}, err
+	}
+	i, err := s.issue(repo, number)
+	if err != nil {
+		return Issue{}, err
+	}
+	to := s.repos[toID]
+	if to == nil {
+		return Issue{}, notFound("repository %d", toID)
+	}
+	moved := s.newIssue(to, user, i.Title, i.Body)
+	moved.Author = i.Author
+	s.tellIssue(repo, i, "transferred", user, obj{"changes": obj{"new_issue": s.issueJSON(to, moved), "new_repository": s.repositoryJSON(to)}})
+	delete(repo.issues, number)
+	if repo.transferred == nil {
+		repo.transferred = map[int]string{}
+	}
+	repo.transferred[number] = s.api("repositories", to.ID, "issues", moved.Number)
+	return *moved, nil
+}
+
 // Label puts a label on an issue as the user; the label is made if need be.
 func (s *Server) Label(repo Repository, number int, user Account, label string) {
 	must(repo, s.onIssue(repo.ID, number, user.ID, func(r *repository, i *Issue, u *Account) { s.addLabel(r, i, u, label) }))

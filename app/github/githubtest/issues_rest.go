@@ -3,6 +3,7 @@ package githubtest
 import (
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"unicode/utf8"
 )
@@ -60,6 +61,10 @@ func (s *Server) issueOf(c *call) (*Issue, *answer) {
 func (s *Server) getIssue(c *call) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if to := c.repo.transferred[int(c.number("number"))]; to != "" {
+		return answer{status: http.StatusMovedPermanently, header: map[string]string{"Location": to}, body: problem{Message: "Moved Permanently", URL: &to,
+			DocumentationURL: "https://docs.github.com/rest/guides/best-practices-for-using-the-rest-api#follow-redirects", Status: "301"}}
+	}
 	i, refused := s.issueOf(c)
 	if refused != nil {
 		return *refused

@@ -40,13 +40,15 @@ type repository struct {
 	roles      map[int64]string // by account; the owner is always admin
 	lastNumber int              // issues and pull requests share their numbers
 	issues     map[int]*Issue
-	pulls      map[int]*PullRequest
-	comments   map[int64]*Comment
-	reactions  []*Reaction
-	labels     map[string]*Label
-	checks     map[int64]*CheckRun
-	workflows  map[string]*Workflow // by path
-	pushes     []Push
+	// transferred are the addresses at which issues are now that were here, by number.
+	transferred map[int]string
+	pulls       map[int]*PullRequest
+	comments    map[int64]*Comment
+	reactions   []*Reaction
+	labels      map[string]*Label
+	checks      map[int64]*CheckRun
+	workflows   map[string]*Workflow // by path
+	pushes      []Push
 }
 
 // RepositoryOptions are what else a new repository may have.
