@@ -53,4 +53,7 @@ type Exit struct {
 	Code int
 	// Stopped tells that it was asked to end before it did.
 	Stopped bool
+	// Limit names the limit that ended it or something that it started, such as
+	// "memory"; empty if none did.
+	Limit string
 }

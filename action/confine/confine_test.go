@@ -21,6 +21,8 @@ func TestMain(m *testing.M) {
 		switch os.Args[1] {
 		case "supervise":
 			os.Exit(confine.Supervise(os.Args[2:]))
+		case "inside":
+			os.Exit(confine.Inside(os.Args[2]))
 		case "runner":
 			p, err := supervised().Start(context.Background(), confine.Spec{
 				Argv: []string{"sh", "-c", os.Args[2]}, Env: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr,

@@ -4,8 +4,9 @@
 //	anvil-runner [run]     the run named by ANVIL_SERVER, ANVIL_TASK and ANVIL_NONCE
 //	anvil-runner version   the version
 //
-// What happens in between is told in package action. A third verb, supervise, is
-// how it starts untrusted programs (see confine.Supervise); it is not for people.
+// What happens in between is told in package action. Two more verbs are how it runs
+// untrusted programs, and not for people: supervise (see confine.Supervise) and
+// inside (see confine.Inside).
 package main
 
 import (
@@ -30,6 +31,8 @@ func run(args []string) int {
 	switch {
 	case verb == "supervise" && len(args) > 0:
 		return confine.Supervise(args)
+	case verb == "inside" && len(args) == 1:
+		return confine.Inside(args[0])
 	case verb == "version" && len(args) == 0:
 		fmt.Println("anvil-runner", version())
 		return 0
@@ -42,6 +45,7 @@ func run(args []string) int {
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	c := runner.Config{Environ: os.Environ(), Out: os.Stdout, Signals: signals, Version: version()}
 	if self, err := os.Executable(); err == nil {
+		c.Self = self
 		c.Supervisor = []string{self, "supervise"}
 	}
 	return runner.Run(context.Background(), c)
