@@ -168,7 +168,7 @@ func (a *App) connect(ctx context.Context) error {
 		Terms: lease.Terms{
 			Lease: cfg.Limits.Lease, RenewEvery: cfg.Limits.RenewEvery, Work: cfg.Limits.Work, Verify: cfg.Limits.Verify,
 			BundleBytes: cfg.Limits.BundleBytes, LogBytes: cfg.Limits.LogBytes, ConversationBytes: cfg.Limits.ConversationBytes,
-			Checkpoint: cfg.Limits.CheckpointEvery, AnswerWithin: cfg.Limits.AnswerWithin,
+			RepairRounds: cfg.Limits.RepairRounds, Checkpoint: cfg.Limits.CheckpointEvery, AnswerWithin: cfg.Limits.AnswerWithin,
 		},
 	}
 	a.clear = &clearance{store: a.store, blobs: a.blobs, retention: cfg.Sessions.Retention, now: now, log: log}
@@ -350,7 +350,10 @@ func kindsOf(cfg *config.Config) map[string]string {
 // containmentOf says what untrusted programs run in.
 func containmentOf(cfg *config.Config) runapi.Containment {
 	c := cfg.Containment
-	return runapi.Containment{Network: c.Network, Allow: c.Allow}
+	return runapi.Containment{
+		Mode: c.Mode, Image: c.Image, Network: c.Network, Allow: c.Allow,
+		MemoryBytes: c.MemoryBytes, CPUs: c.CPUs, PIDs: c.PIDs, DiskBytes: c.DiskBytes,
+	}
 }
 
 // enginesOf says how a runner starts each engine.

@@ -254,6 +254,10 @@ type Limits struct {
 	// Default: 168h, seven days. Then the task fails. No runner is held meanwhile.
 	AnswerWithin time.Duration `yaml:"answer_within"`
 
+	// RepairRounds is how often an engine is told of failed checks and may go on
+	// within a run. Default: 2. 0: never.
+	RepairRounds int `yaml:"repair_rounds"`
+
 	// CheckpointEvery is how often a runner saves unfinished work while the engine
 	// is at it. Default: 3m. 0 saves it at the end only, so that a runner that dies
 	// loses it.
@@ -286,6 +290,31 @@ type Limits struct {
 // Containment is about untrusted programs on a runner: the agent, and the checks
 // that run its code.
 type Containment struct {
+	// Mode is what they run in: docker, podman, bubblewrap, none, or auto, which takes
+	// the first of docker, podman and bubblewrap that works on the runner. Default:
+	// auto. Where nothing works the run is refused. With none they run as the
+	// runner's own user and see its files and its network: name it only for machines
+	// that are thrown away after each job and hold nothing.
+	Mode string `yaml:"mode"`
+
+	// Image is the image of docker or podman containers. Default: empty: an empty
+	// image, on which the runner's own system and tools are mounted read-only.
+	// Nothing but the engine, which is mounted too, is taken from the machine if
+	// there is an image: it must have the tools that your checks need.
+	Image string `yaml:"image"`
+
+	// MemoryBytes, CPUs and PIDs are what one container may use. Default: 4294967296
+	// (4 GiB), 0 (all that the machine has) and 1024. They hold where the runner can
+	// make cgroups; the run's first event says which hold.
+	MemoryBytes int64   `yaml:"memory_bytes"`
+	CPUs        float64 `yaml:"cpus"`
+	PIDs        int64   `yaml:"pids"`
+
+	// DiskBytes is what the agent, or the checks, may write in all. Default:
+	// 10737418240 (10 GiB). It is watched, not reserved: a fast writer is ended some
+	// seconds after it went over.
+	DiskBytes int64 `yaml:"disk_bytes"`
+
 	// Network is proxy or none. Default: proxy: the runner's egress proxy is the
 	// only way out, to package registries (to read) and to the hosts in Allow. With
 	// none there is no way out at all; model calls and tools, which the runner
@@ -326,6 +355,7 @@ func Default() *Config {
 			RenewEvery:        15 * time.Second,
 			HoldFor:           7 * 24 * time.Hour,
 			AnswerWithin:      7 * 24 * time.Hour,
+			RepairRounds:      2,
 			CheckpointEvery:   3 * time.Minute,
 			BundleBytes:       50 << 20,
 			ConversationBytes: 200 << 20,
@@ -334,7 +364,7 @@ func Default() *Config {
 			FileBytes:         5 << 20,
 			DiffBytes:         20 << 20,
 		},
-		Containment: Containment{Network: "proxy", RepositoriesMayAllow: []string{hostlist.Any}},
+		Containment: Containment{Mode: "auto", MemoryBytes: 4 << 30, PIDs: 1024, DiskBytes: 10 << 30, Network: "proxy", RepositoriesMayAllow: []string{hostlist.Any}},
 		Gateway:     Gateway{BodyBytes: 32 << 20, OutputTokens: 64_000, MaxCalls: 2000, ParallelCalls: 16, AnswerWithin: 10 * time.Minute},
 		Sessions:    Sessions{Retention: 30 * 24 * time.Hour},
 		Tools:       Tools{Enabled: true},

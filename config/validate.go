@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
@@ -31,6 +32,27 @@ func (c *Config) check() Problems {
 }
 
 func (c *Config) checkContainment(ps *Problems) {
+	oneOf(ps, "containment.mode", c.Containment.Mode, "auto", "docker", "podman", "bubblewrap", "none")
+	if c.Containment.Image != "" && !imageName.MatchString(c.Containment.Image) {
+		ps.add(CodeValue, "containment.image", "Write NAME:TAG or NAME@sha256:…", "%q is not the name of an image", c.Containment.Image)
+	}
+	if c.Containment.Image != "" && (c.Containment.Mode == "bubblewrap" || c.Containment.Mode == "none") {
+		ps.add(CodeConflict, "containment.image", "Remove it, or set containment.mode to docker or podman", "containment.mode %s uses no image", c.Containment.Mode)
+	}
+	for _, at := range []struct {
+		path  string
+		value float64
+		least float64
+	}{
+		{"memory_bytes", float64(c.Containment.MemoryBytes), 64 << 20},
+		{"cpus", c.Containment.CPUs, 0.1},
+		{"pids", float64(c.Containment.PIDs), 16},
+		{"disk_bytes", float64(c.Containment.DiskBytes), 16 << 20},
+	} {
+		if at.value < 0 || at.value > 0 && at.value < at.least {
+			ps.add(CodeValue, "containment."+at.path, fmt.Sprintf("Use at least %v, or 0 for no limit", at.least), "%v is too small to work with", at.value)
+		}
+	}
 	oneOf(ps, "containment.network", c.Containment.Network, "proxy", "none")
 	const next = "Write a host such as example.com, or .example.com for it and all below it"
 	for _, host := range c.Containment.Allow {
@@ -47,6 +69,9 @@ func (c *Config) checkContainment(ps *Problems) {
 		ps.add(CodeConflict, "containment.allow", "Remove it, or set containment.network to proxy", "there are hosts to allow and no network")
 	}
 }
+
+// imageName is what an image is named by: no option, no space.
+var imageName = regexp.MustCompile(`^[a-z0-9][A-Za-z0-9._:/@-]{0,254}$`)
 
 func (c *Config) checkServer(ps *Problems) {
 	_, port, err := net.SplitHostPort(c.Listen)
@@ -186,6 +211,7 @@ func (c *Config) checkLimits(ps *Problems) {
 	}
 	count(ps, "limits.prompt_bytes", int64(l.PromptBytes), 1<<10, 1<<20)
 	count(ps, "limits.attempts", int64(l.Attempts), 1, 10)
+	count(ps, "limits.repair_rounds", int64(l.RepairRounds), 0, 10)
 	count(ps, "limits.bundle_bytes", l.BundleBytes, 1<<10, 1<<31)
 	count(ps, "limits.conversation_bytes", l.ConversationBytes, 1<<10, 1<<31)
 	count(ps, "limits.log_bytes", l.LogBytes, 1<<10, 1<<30)

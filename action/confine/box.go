@@ -38,6 +38,7 @@ type box struct {
 	user   int    // of the programs, as the machine counts
 
 	mu       sync.Mutex
+	owned    bool // what the programs write to is theirs
 	forwards []forwarding
 	sockets  []Mount
 }
@@ -83,9 +84,13 @@ func (b *box) Start(ctx context.Context, s Spec) (Process, error) {
 	}
 	defer l.Close()
 	b.mu.Lock()
+	err = b.own()
 	mounts := append(append([]Mount{}, b.mounts...), b.sockets...)
 	o := order{Argv: s.Argv, Env: s.Env, Dir: s.Dir, Forwards: b.forwards, Limits: b.choice.processLimits()}
 	b.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
 	if o.Dir == "" {
 		o.Dir = InsideTree
 	}

@@ -54,6 +54,7 @@ type Choice struct {
 
 	kind   kind
 	system []Mount // of the machine, made visible read-only
+	builds string  // the machine's cache of Go builds; empty: none
 	env    environ
 }
 
@@ -190,8 +191,8 @@ func (c *Choice) prove(ctx context.Context) error {
 // they are inside.
 func (c *Choice) Job() []string { return c.env }
 
-// New makes a confinement for programs with this room. The directories that they
-// write to become theirs.
+// New makes a confinement for programs with this room. What they write to is given to
+// their user whenever a program is started.
 func (c *Choice) New(room Room) (Confinement, error) {
 	if c.kind == nil {
 		return &Plain{Supervisor: c.Supervisor}, nil
@@ -202,9 +203,6 @@ func (c *Choice) New(room Room) (Confinement, error) {
 	}
 	b := &box{choice: c, room: room, dir: dir, user: ownUser()}
 	own, err := b.etc()
-	if err == nil {
-		err = b.own()
-	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("make a confinement: %w", err), os.RemoveAll(dir))
 	}
@@ -221,30 +219,6 @@ func ownUser() int {
 	}
 	const unused = 0x70000000 // up to 2^31 no system and no container tool gives numbers out
 	return unused + rand.IntN(0x0ffffff0)
-}
-
-// own gives the directories that programs write to to their user.
-func (b *box) own() error {
-	if b.user == os.Geteuid() {
-		return nil
-	}
-	dirs := []string{b.room.Tree, b.room.Home, b.room.Temp}
-	for _, m := range b.room.Beside {
-		dirs = append(dirs, m.Outside)
-	}
-	for _, dir := range dirs {
-		// The tree of an agent is its own: links in it are not followed.
-		err := filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
-			if err != nil {
-				return err
-			}
-			return os.Lchown(path, b.user, b.user)
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // etc writes the files of /etc that are the confinement's own.

@@ -45,6 +45,10 @@ func (c *Choice) useMachine() {
 	} {
 		c.env.set(name, InsideHome+"/"+place)
 	}
+	if builds := e.under("GOCACHE", ".cache/go-build"); builds != "" {
+		c.builds = builds
+		c.system = append(c.system, Mount{Outside: builds, Inside: insideBuilds})
+	}
 	if modules := e.modules(); readable(modules) {
 		// The machine's modules are a proxy that is asked first: Go checks what it
 		// takes from there, and unpacks it where the program may write.

@@ -38,6 +38,7 @@ type Room struct {
 type Mount struct {
 	Outside, Inside string
 	Writable        bool
+	Theirs          bool // it is given to the programs' user, as is what they write to
 }
 
 // mounts lists what the room makes visible, in the order of mounting, given what

@@ -22,20 +22,19 @@ func (j *job) verify(work context.Context, w *workspace.Workspace, r *workspace.
 	if len(plan.Commands) == 0 {
 		plan = verify.Detect(dir)
 	}
-	c := j.confinement()
-	defer func() { _ = c.Close() }()
-	home, env, err := j.surroundings(w, "verify", nil)
+	c, err := j.surround(w, "verify", dir, w.BesideChecks(r), nil, nil)
 	if err != nil {
-		return verify.Record{}, &runapi.Error{Code: codeWorkspace, What: fmt.Sprintf("The checks could not be prepared: %v.", err)}
+		return verify.Record{}, err
 	}
-	env, closeNetwork, err := j.network(c, home, env)
+	defer func() { _ = c.Close() }()
+	env, closeNetwork, err := j.network(c, c.home, c.env)
 	if err != nil {
 		return verify.Record{}, err
 	}
 	defer closeNetwork()
 	lines := redact.NewLines(j.secrets) // knows when it is in the middle of a private key
 	record, err := verify.Run(work, plan, verify.Bench{
-		Confine: c, Dir: dir, Env: env, Limit: j.limits().verify, Grace: grace,
+		Confine: c, Dir: c.Path(dir), Env: env, Limit: j.limits().verify, Grace: grace,
 		Begin: func(command string) { j.log.Quote("$ " + command) },
 		Line:  j.log.Quote,
 		Clean: func(line string) string { return lines.Line(joblog.Clean(line)) },

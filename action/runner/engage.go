@@ -28,13 +28,13 @@ func (j *job) engage(work context.Context, w *workspace.Workspace) (agent.Answer
 	if err != nil {
 		return agent.Answer{}, err
 	}
-	c := j.confinement()
-	defer func() { _ = c.Close() }()
-	home, env, err := j.surroundings(w, "agent", j.assignment.Engine.PassEnv)
+	c, err := j.surround(w, "agent", w.Tree(), w.Beside(), program.Needs, j.assignment.Engine.PassEnv)
 	if err != nil {
 		return agent.Answer{}, err
 	}
-	env, closeNetwork, err := j.network(c, home, env)
+	defer func() { _ = c.Close() }()
+	home := c.home
+	env, closeNetwork, err := j.network(c, home, c.env)
 	if err != nil {
 		return agent.Answer{}, err
 	}

@@ -28,6 +28,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 2 && os.Args[1] == "supervise" {
 		os.Exit(confine.Supervise(os.Args[2:]))
 	}
+	if len(os.Args) > 2 && os.Args[1] == "inside" {
+		os.Exit(confine.Inside(os.Args[2]))
+	}
 	os.Exit(m.Run())
 }
 
@@ -265,6 +268,7 @@ func (s *server) assign(files map[string]string, agent string) {
 		Engine: runapi.Engine{Name: "script", Kind: "command", Command: []string{"sh", "-c", agent}},
 		Prompt: runapi.Prompt{Instruction: "fix it", IssueNumber: 3, IssueTitle: "It is broken", IssueBody: "Please."},
 		Verify: []string{"test -f good"}, VerifySource: "command",
+		Containment: runapi.Containment{Mode: "none"},
 	}
 }
 
@@ -298,7 +302,7 @@ func newMachine(t *testing.T, s *server) *machine {
 		env = append(env, "GITHUB_"+name+"="+path)
 	}
 	m.config = runner.Config{
-		Environ: env, Out: &m.out, Signals: m.signals, Supervisor: []string{self, "supervise"}, Version: "test",
+		Environ: env, Out: &m.out, Signals: m.signals, Supervisor: []string{self, "supervise"}, Self: self, Version: "test",
 		Second: 10 * time.Millisecond,
 	}
 	return m

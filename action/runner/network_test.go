@@ -31,7 +31,7 @@ func TestRunHasOneWayOut(t *testing.T) {
 		git ls-remote https://refused.example/x; git ls-remote https://a.allowed.example/x; git ls-remote https://refused.example/y
 		git ls-remote http://169.254.169.254/x; git ls-remote https://registry.npmjs.org/x; exit 0`)
 	s.assignment.Verify = []string{"git ls-remote https://checks.example/ || true"}
-	s.assignment.Containment = runapi.Containment{Network: "proxy", Allow: []string{".allowed.example"}}
+	s.assignment.Containment = runapi.Containment{Mode: "none", Network: "proxy", Allow: []string{".allowed.example"}}
 	m := newMachine(t, s)
 	m.config.Environ = append(m.config.Environ, "HTTPS_PROXY=http://user:hunter2hunter2@"+strings.TrimPrefix(upstream.URL, "http://"), "NO_PROXY=refused.example")
 	if code := m.run(); code != runner.HandedBack || s.finish.Result != runapi.Proposed {
@@ -77,7 +77,7 @@ func TestRunWithoutNetwork(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	s.assign(project, `cat > /dev/null; env > environment`)
-	s.assignment.Containment = runapi.Containment{Network: "none", Allow: []string{"ignored.example"}}
+	s.assignment.Containment = runapi.Containment{Mode: "none", Network: "none", Allow: []string{"ignored.example"}}
 	m := newMachine(t, s)
 	m.config.Environ = append(m.config.Environ, "HTTPS_PROXY=http://corp.example", "https_proxy=http://corp.example")
 	if code := m.run(); code != runner.HandedBack || s.finish.Result != runapi.Proposed {
@@ -92,7 +92,7 @@ func TestRunRefusesAListThatIsNone(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	s.assign(project, `cat > /dev/null`)
-	s.assignment.Containment = runapi.Containment{Network: "proxy", Allow: []string{"*"}}
+	s.assignment.Containment = runapi.Containment{Mode: "none", Network: "proxy", Allow: []string{"*"}}
 	if code := newMachine(t, s).run(); code != runner.HandedBack || s.finish.Problem == nil || s.finish.Problem.Code != "EGRESS_SETUP" {
 		t.Fatalf("exit code %d, finish %+v", code, s.finish)
 	}

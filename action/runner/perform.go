@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/seed-bc0cc349/anvil/action/agent"
-	"github.com/seed-bc0cc349/anvil/action/confine"
 	"github.com/seed-bc0cc349/anvil/action/verify"
 	"github.com/seed-bc0cc349/anvil/action/workspace"
 	"github.com/seed-bc0cc349/anvil/app/runapi"
@@ -37,6 +36,9 @@ var errWorkLimit = errors.New("the engine's time is up")
 // perform does the work of the run, and returns what to hand back.
 func (j *job) perform(work, life context.Context) runapi.FinishRequest {
 	j.enter(phasePrepare, "Prepare the workspace")
+	if err := j.choose(work); err != nil {
+		return j.failed(work, agent.Answer{}, err)
+	}
 	w, err := j.prepare(work)
 	if w != nil {
 		defer func() { _ = w.Remove() }()
@@ -107,27 +109,6 @@ func (j *job) prepare(ctx context.Context) (*workspace.Workspace, error) {
 	}
 	j.log.Say("Checked out %s in %d ms.", short(a.BaseCommit), time.Since(start).Milliseconds())
 	return w, nil
-}
-
-// confinement is what untrusted programs run in.
-func (j *job) confinement() confine.Confinement { return &confine.Plain{Supervisor: j.Supervisor} }
-
-// surroundings makes a home and a temporary directory for the named purpose, and
-// the environment that goes with them.
-func (j *job) surroundings(w *workspace.Workspace, purpose string, pass []string) (home string, env []string, err error) {
-	home, err = w.Scratch(purpose + "-home")
-	if err != nil {
-		return "", nil, err
-	}
-	tmp, err := w.Scratch(purpose + "-tmp")
-	if err != nil {
-		return "", nil, err
-	}
-	env, refused := confine.Environment(j.Environ, home, tmp, pass)
-	for _, name := range refused {
-		j.log.Warn("%s belongs to the job and is not passed on, though the configuration asks for it.", name)
-	}
-	return home, env, nil
 }
 
 // handOver is the beginning of what is handed back.

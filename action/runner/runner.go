@@ -20,6 +20,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-bc0cc349/anvil/action/confine"
 	"github.com/seed-bc0cc349/anvil/action/joblog"
 	"github.com/seed-bc0cc349/anvil/action/redact"
 	"github.com/seed-bc0cc349/anvil/action/verify"
@@ -38,7 +39,9 @@ type Config struct {
 	// Supervisor is the command that stands between the runner and untrusted
 	// programs; see confine.Plain.
 	Supervisor []string
-	Version    string // of anvil-runner
+	// Self is anvil-runner as a file; see confine.Options.
+	Self    string
+	Version string // of anvil-runner
 	// Second is how long a second of the server's renewal interval lasts.
 	// Zero means a second; tests are in a hurry.
 	Second time.Duration
@@ -96,7 +99,8 @@ type job struct {
 	journal    *journal
 	phases     phases
 
-	refused refusals // by the egress proxies
+	choice  *confine.Choice // what untrusted programs run in
+	refused refusals        // by the egress proxies
 
 	raw      *joblog.Clipped // the engine's own output; nil until it starts
 	uploaded string          // digest of the bundle, as the server stored it

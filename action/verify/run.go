@@ -70,7 +70,9 @@ func Run(ctx context.Context, p Plan, b Bench) (Record, error) {
 		return Unverified(p.Source, p.Reason), nil
 	}
 	for _, program := range p.Needs {
-		if _, err := confine.LookPath(program, b.Env); err != nil {
+		if there, err := b.has(ctx, program); err != nil {
+			return Unverified(p.Source, fmt.Sprintf("the checks could not be run: %v", err)), nil
+		} else if !there {
 			return Unverified(p.Source, fmt.Sprintf("%s is not on the runner", program)), nil
 		}
 	}
@@ -104,6 +106,18 @@ func Run(ctx context.Context, p Plan, b Bench) (Record, error) {
 		r.Reason = fmt.Sprintf("verification took longer than %s", b.Limit)
 	}
 	return r, nil
+}
+
+// has reports whether a program is there where the commands run.
+func (b Bench) has(ctx context.Context, program string) (bool, error) {
+	p, err := b.Confine.Start(ctx, confine.Spec{
+		Argv: []string{"sh", "-c", `command -v "$1"`, "sh", program}, Dir: b.Dir, Env: b.Env, Grace: b.Grace,
+	})
+	if err != nil {
+		return false, err
+	}
+	exit, err := p.Wait()
+	return exit.Code == 0, err
 }
 
 // check runs one command.

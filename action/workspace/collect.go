@@ -76,7 +76,7 @@ func (w *Workspace) commit(ctx context.Context, message string, add func(git git
 	if err != nil {
 		return nil, fmt.Errorf("collect result: %w", err)
 	}
-	if err := bare(gitDir, w.base, "", w.path("base.git", "objects")); err != nil {
+	if err := bare(gitDir, w.base, "", borrowed); err != nil {
 		return nil, err
 	}
 	r := &Result{gitDir: gitDir}

@@ -85,8 +85,11 @@ func (w *Workspace) makeTree(ctx context.Context) error {
 	}
 	const user = "[user]\n\tname = Agent\n\temail = agent@anvil.invalid\n"
 	repository := w.path("agent", "repository.git")
-	if err := bare(repository, w.base, user, w.path("base.git", "objects")); err != nil {
+	if err := bare(repository, w.base, user, borrowed); err != nil {
 		return err
+	}
+	if err := os.Symlink("../base.git", w.path("agent", "base.git")); err != nil {
+		return fmt.Errorf("make tree: %w", err)
 	}
 	if err := w.checkout(ctx, repository, w.Tree(), w.base); err != nil {
 		return err
@@ -109,11 +112,15 @@ func (w *Workspace) makeTree(ctx context.Context) error {
 // the commit's files. It is what `git worktree add` makes, with one process instead of three.
 func (w *Workspace) checkout(ctx context.Context, gitDir, to, commit string) error {
 	own := filepath.Join(gitDir, "worktrees", filepath.Base(to))
+	fromTree, err := filepath.Rel(to, own) // so that it also holds where the two are mounted elsewhere
+	if err != nil {
+		return err
+	}
 	if err := errors.Join(os.Mkdir(to, 0o755), os.MkdirAll(own, 0o755)); err != nil {
 		return err
 	}
 	for name, text := range map[string]string{
-		filepath.Join(to, ".git"):       "gitdir: " + own,
+		filepath.Join(to, ".git"):       "gitdir: " + fromTree,
 		filepath.Join(own, "gitdir"):    filepath.Join(to, ".git"),
 		filepath.Join(own, "commondir"): "../..",
 		filepath.Join(own, "HEAD"):      commit,
@@ -122,7 +129,7 @@ func (w *Workspace) checkout(ctx context.Context, gitDir, to, commit string) err
 			return err
 		}
 	}
-	_, err := w.git.run(ctx, command{
+	_, err = w.git.run(ctx, command{
 		gitDir: own,
 		args:   []string{"read-tree", "--reset", "-u", commit},
 		env:    []string{"GIT_WORK_TREE=" + to},

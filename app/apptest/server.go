@@ -62,6 +62,7 @@ func (s *Server) configure(g *GitHub, engine []string, settings Settings) error 
 		},
 		"engines":        map[string]any{"script": map[string]any{"command": engine, "pass_env": []string{"STORY"}}},
 		"default_engine": "script",
+		"containment":    map[string]any{"mode": "none"}, // stories about it name another
 	}
 	for path, value := range settings {
 		at, parts := tree, strings.Split(path, ".")

@@ -100,6 +100,8 @@ type stage struct {
 	engine  engine
 	issue   githubtest.Issue
 	say     func(format string, args ...any)
+	// contained says that this machine can contain an agent.
+	contained bool
 }
 
 // Run shows the demo until it is over, or with Once unset until ctx ends.
@@ -126,6 +128,8 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer s.engine.close()
+	container, contained := containment(ctx, programs.runner)
+	s.contained = contained
 	if s.engine.paid {
 		s.say("Anvil demo: everything on this machine, but for the calls of the model.")
 	} else {
@@ -150,6 +154,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	s.say("  simulated GitHub  %s", s.hub.URL)
 	s.say("  Anvil server      http://%s", listener)
 	s.say("  agent             %s", s.engine.agent)
+	s.say("  containment       %s", container)
 	if s.engine.model != "" {
 		s.say("  model             %s", s.engine.model)
 	} else {
@@ -251,6 +256,9 @@ func (s *stage) serve(ctx context.Context, dir string, served chan<- error) (add
 			"private_key_file": filepath.Join(dir, "app.pem"), "webhook_secret_file": filepath.Join(dir, "webhook-secret"),
 		},
 		"engines": map[string]any{cmp.Or(s.options.Engine, "sample"): s.engine.settings},
+	}
+	if !s.contained {
+		settings["containment"] = map[string]any{"mode": "none"}
 	}
 	if s.engine.gateway != nil {
 		settings["gateway"] = s.engine.gateway

@@ -68,6 +68,18 @@ func executable(path string) bool {
 	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
 }
 
+// containment asks the runner what it can contain an agent by on this machine. If that
+// is nothing, the demo goes without, and says why.
+func containment(ctx context.Context, runner string) (text string, ok bool) {
+	var out, complaint strings.Builder
+	cmd := exec.CommandContext(ctx, runner, "contain")
+	cmd.Stdout, cmd.Stderr = &out, &complaint
+	if err := cmd.Run(); err != nil {
+		return "none, which the demo asks for by name: here agent and checks run as you. " + strings.TrimSpace(complaint.String()), false
+	}
+	return strings.TrimSpace(out.String()), true
+}
+
 // goEnvironment is what a job needs so that `go test` finds the machine's caches:
 // a fresh HOME has none, and a cold build cache takes longer than the task.
 func goEnvironment(ctx context.Context) []string {

@@ -187,8 +187,9 @@ func (s *Server) assignment(story anvil.Story, run anvil.Run, token, readToken s
 		Engine: engine,
 		Prompt: promptOf(story),
 		Verify: verify, VerifySource: source, Tools: s.Tools,
-		Containment: s.containment(run),
-		Model:       s.Relays != nil && s.Relays(engine.Kind),
+		RepairRounds: s.Terms.RepairRounds,
+		Containment:  s.containment(run),
+		Model:        s.Relays != nil && s.Relays(engine.Kind),
 		Limits: runapi.Limits{
 			WorkSeconds: int(s.Terms.Work / time.Second), VerifySeconds: int(s.Terms.Verify / time.Second),
 			LogBytes: s.Terms.LogBytes, BundleBytes: s.Terms.BundleBytes,

@@ -63,6 +63,8 @@ type Terms struct {
 	BundleBytes int64
 	LogBytes    int64
 
+	RepairRounds int // how often an engine is told of failed checks
+
 	// Checkpoint is how often unfinished work is saved; 0: only at the end.
 	Checkpoint        time.Duration
 	ConversationBytes int64         // of an engine's conversation

@@ -131,7 +131,8 @@ func (w *town) serve(engine ...string) {
 			"url": w.hub.URL, "app_id": gh.ID,
 			"private_key_file": filepath.Join(dir, "app.pem"), "webhook_secret_file": filepath.Join(dir, "webhook-secret"),
 		},
-		"engines": map[string]any{"witness": map[string]any{"command": engine}},
+		"engines":     map[string]any{"witness": map[string]any{"command": engine}},
+		"containment": map[string]any{"mode": "none"}, // so that the witness sees what a job sees
 	})
 	if err != nil {
 		w.t.Fatal(err)

@@ -2,6 +2,7 @@
 // for, lets the agent work, verifies, and hands the result back to the server.
 //
 //	anvil-runner [run]     the run named by ANVIL_SERVER, ANVIL_TASK and ANVIL_NONCE
+//	anvil-runner contain   say what an agent would be contained by on this machine; 1 if by nothing
 //	anvil-runner version   the version
 //
 // What happens in between is told in package action. Two more verbs are how it runs
@@ -33,11 +34,13 @@ func run(args []string) int {
 		return confine.Supervise(args)
 	case verb == "inside" && len(args) == 1:
 		return confine.Inside(args[0])
+	case verb == "contain" && len(args) == 0:
+		return contain()
 	case verb == "version" && len(args) == 0:
 		fmt.Println("anvil-runner", version())
 		return 0
 	case verb != "run" || len(args) > 0:
-		fmt.Fprintln(os.Stderr, "usage: anvil-runner [run|version]")
+		fmt.Fprintln(os.Stderr, "usage: anvil-runner [run|contain|version]")
 		return 2
 	}
 	confine.HideMemory()
@@ -49,6 +52,22 @@ func run(args []string) int {
 		c.Supervisor = []string{self, "supervise"}
 	}
 	return runner.Run(context.Background(), c)
+}
+
+// contain says what a run with containment.mode auto would be contained by here.
+func contain() int {
+	self, err := os.Executable()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	c, err := confine.Choose(context.Background(), confine.Options{Environ: os.Environ(), Self: self})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	fmt.Println(c.Evidence)
+	return 0
 }
 
 // version is the module's version, or the commit it was built from.
