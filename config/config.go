@@ -303,12 +303,18 @@ type Containment struct {
 	// there is an image: it must have the tools that your checks need.
 	Image string `yaml:"image"`
 
-	// MemoryBytes, CPUs and PIDs are what one container may use. Default: 4294967296
-	// (4 GiB), 0 (all that the machine has) and 1024. They hold where the runner can
-	// make cgroups; the run's first event says which hold.
-	MemoryBytes int64   `yaml:"memory_bytes"`
-	CPUs        float64 `yaml:"cpus"`
-	PIDs        int64   `yaml:"pids"`
+	// MemoryBytes is how much memory one container may use. Default: 4294967296
+	// (4 GiB). Like the next two it holds where the runner can make cgroups; the
+	// run's first event says which limits hold.
+	MemoryBytes int64 `yaml:"memory_bytes"`
+
+	// CPUs is how many processors one container may use, such as 1.5. Default: 0: all
+	// that the machine has.
+	CPUs float64 `yaml:"cpus"`
+
+	// PIDs is how many processes one container may have. Default: 1024, which a big
+	// build stays below and a fork bomb does not.
+	PIDs int64 `yaml:"pids"`
 
 	// DiskBytes is what the agent, or the checks, may write in all. Default:
 	// 10737418240 (10 GiB). It is watched, not reserved: a fast writer is ended some
