@@ -6,6 +6,7 @@ require (
 	filippo.io/age v1.2.1
 	github.com/BobuSumisu/aho-corasick v1.0.3
 	github.com/bradleyfalzon/ghinstallation/v2 v2.11.0
+	github.com/coder/acp-go-sdk v0.13.0
 	github.com/coreos/go-oidc/v3 v3.21.0
 	github.com/getkin/kin-openapi v0.152.0
 	github.com/go-jose/go-jose/v4 v4.1.8

@@ -105,6 +105,7 @@ func Engines() map[string]Engine {
 		"command": Command{},
 		"codex":   Codex{},
 		"claude":  Claude{},
+		"acp":     ACP{},
 	}
 }
 

@@ -184,17 +184,8 @@ func detect(ctx context.Context, w Work) (string, error) {
 			e.What += " It said: " + text
 		}
 		return "", e
-	case w.Engine.Version != "" && version != w.Engine.Version:
-		e := &runapi.Error{
-			Code: CodeVersion, What: fmt.Sprintf("The engine %s is version %s on this runner; %s is asked for.", w.Engine.Name, version, w.Engine.Version),
-			Next: fmt.Sprintf("Install that version, or set engines.%s.version in the server's configuration.", w.Engine.Name),
-		}
-		if name := packages[w.Engine.Kind]; name != "" {
-			e.Next = fmt.Sprintf("Install it (npm install -g %s@%s), or set engines.%s.version in the server's configuration.", name, w.Engine.Version, w.Engine.Name)
-		}
-		return version, e
 	}
-	return version, nil
+	return version, otherVersion(w.Engine, version)
 }
 
 func firstLine(b []byte) string {
