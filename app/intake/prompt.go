@@ -37,6 +37,15 @@ func (r Reader) snapshot(c *anvil.Command, instruction string, i *issue) *anvil.
 			"Shorten the issue or the comment, and put long logs in a file of the repository or a link",
 			"the instruction, title and body are %d bytes together, of %d allowed", n, r.PromptBytes)
 	}
+	for _, line := range c.Options.Verify {
+		// It is shown wherever the checks are, and without the secret it would be
+		// another command.
+		if _, kinds := r.Mask(line); len(kinds) > 0 {
+			return anvil.Problemf(CodeSecret,
+				"Rotate it now, for everybody who can read this thread could read it, and let the command take it from where your CI has it",
+				"what looks like a secret stands in a verification command: %s", strings.Join(kinds, ", "))
+		}
+	}
 	prompt.Removed = removed
 	prompt.Digest = runapi.Prompt{
 		Instruction: prompt.Instruction,

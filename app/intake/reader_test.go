@@ -238,6 +238,10 @@ func TestAPastedSecretIsKeptFromTheTask(t *testing.T) {
 	if text := fmt.Sprintf("%+v", c); strings.Contains(text, "hunter2") || strings.Count(text, "[secret removed]") != 4 {
 		t.Errorf("the command is %s", text)
 	}
+	if p := read(t, delivery("issue_comment", o{"comment.body": "/anvil verify=\"test hunter2\" fix it"})).Request.Refusal; p == nil ||
+		p.Code != CodeSecret || strings.Contains(p.Error(), "hunter2") {
+		t.Errorf("in a verification command: %v", p)
+	}
 	want := "SECRET_IN_PROMPT: what looks like a secret was kept from the agent: a-password in the comment; a-password in the issue title; a-password in the issue body. Rotate it now"
 	if notices := fmt.Sprint(c.Notices); !strings.Contains(notices, want) {
 		t.Errorf("notices %s do not say %q", notices, want)

@@ -180,15 +180,6 @@ func notices(s anvil.Story) string {
 	for _, n := range slices.Concat(s.Task.Command.Notices, s.Run().Rules.Notices) {
 		b.WriteString("> ⚠️ " + strings.ReplaceAll(Tell(n), "\n\n", " ") + "\n\n")
 	}
-	if removed := s.Task.Command.Prompt.Removed; len(removed) > 0 {
-		total := 0
-		var kinds []string
-		for _, r := range removed {
-			total += r.Count
-			kinds = append(kinds, fmt.Sprintf("%d × %s in the %s", r.Count, r.Kind, r.Where))
-		}
-		fmt.Fprintf(&b, "> ⚠️ **HIDDEN_TEXT_REMOVED**: %d hidden piece(s) of text were kept from the agent: %s.\n\n", total, strings.Join(kinds, ", "))
-	}
 	return b.String()
 }
 

@@ -157,7 +157,6 @@ func TestGolden(t *testing.T) {
 		"cancelled": story(anvil.Cancelled),
 		"notices": story(anvil.Queued, func(s *anvil.Story) {
 			s.Task.Command.Notices = []*anvil.Problem{anvil.Problemf("CMD_MULTIPLE", "Post the others as comments of their own.", "the comment has 2 commands, and only the first one runs")}
-			s.Task.Command.Prompt.Removed = []anvil.RemovedHidden{{Where: "issue body", Kind: "HTML comment", Count: 1}}
 		}),
 		"hostile":     story(anvil.Succeeded, merged, hostile),
 		"cost":        story(anvil.Succeeded, merged, spent),
