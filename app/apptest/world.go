@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 	"github.com/seed-bc0cc349/anvil/app/github/githubtest"
+	"github.com/seed-bc0cc349/anvil/app/store"
 	"github.com/seed-bc0cc349/anvil/config"
 )
 
@@ -59,9 +61,22 @@ func NewWorld(ctx context.Context, p Programs, dir string, jobEnv ...string) (*W
 	return w, nil
 }
 
-// Close ends what was started, and reports what broke GitHub's rules.
+// Close ends what was started, and reports what broke GitHub's rules, or the audit
+// trail: however often the server was killed, the trail is whole.
 func (w *World) Close() error {
 	w.Server.Kill()
+	return errors.Join(w.auditTrail(), w.closeGitHub())
+}
+
+func (w *World) auditTrail() error {
+	if _, err := os.Stat(filepath.Join(w.Server.DataDir, "anvil.db")); errors.Is(err, fs.ErrNotExist) {
+		return nil // no server was started, or the story took it away
+	}
+	_, _, err := store.VerifyAudit(context.Background(), w.Server.DataDir, "")
+	return err
+}
+
+func (w *World) closeGitHub() error {
 	if w.GitHub == nil || w.GitHub.process == nil {
 		return nil
 	}
