@@ -14,15 +14,20 @@ type Refusal struct {
 	Allow string
 }
 
-// mostRefusals bounds what one run is told of: a program may ask for a million names.
-const mostRefusals = 50
+// A program may ask for a million names. What could be allowed is told longer: it is
+// what people can do something about.
+const (
+	mostRefusals  = 50
+	mostForbidden = 20 // of those that no list can allow
+)
 
 // refusals tells each refusal once.
 type refusals struct {
 	tell func(Refusal)
 
-	mu   sync.Mutex
-	seen map[Refusal]bool
+	mu        sync.Mutex
+	seen      map[Refusal]bool
+	forbidden int
 }
 
 func (r *refusals) add(refused Refusal) {
@@ -30,13 +35,18 @@ func (r *refusals) add(refused Refusal) {
 	if len(refused.Host) > longest {
 		refused.Host = refused.Host[:longest] + "…"
 	}
+	key := refused
+	key.Port = "" // a scan of ports is one thing
 	r.mu.Lock()
-	known := r.seen[refused] || len(r.seen) >= mostRefusals
+	known := r.seen[key] || len(r.seen) >= mostRefusals || refused.Allow == "" && r.forbidden >= mostForbidden
 	if !known {
 		if r.seen == nil {
 			r.seen = map[Refusal]bool{}
 		}
-		r.seen[refused] = true
+		r.seen[key] = true
+		if refused.Allow == "" {
+			r.forbidden++
+		}
 	}
 	r.mu.Unlock()
 	if !known && r.tell != nil {

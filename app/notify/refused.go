@@ -1,7 +1,9 @@
 package notify
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
@@ -10,12 +12,20 @@ import (
 
 // refused lists what a run was not allowed to reach, and the lines that would allow
 // it. Which hosts are in it is up to the agent: the lines are an offer to people who
-// know the host, and say what it means.
+// know the host, and say what it means. What can be allowed comes first.
 func refused(all []anvil.RefusedHost) string {
 	if len(all) == 0 {
 		return ""
 	}
 	const most = 15
+	rank := func(r anvil.RefusedHost) int {
+		if r.Allow != "" {
+			return 0
+		}
+		return 1
+	}
+	all = slices.Clone(all)
+	slices.SortStableFunc(all, func(a, b anvil.RefusedHost) int { return cmp.Compare(rank(a), rank(b)) })
 	var b strings.Builder
 	var allow []string
 	fmt.Fprintf(&b, "<details><summary>%s refused to the agent or the checks</summary>\n\n| host | why |\n|---|---|\n", places(len(all)))
