@@ -25,7 +25,7 @@ demo: build ## the whole way from a comment to a pull request, on this machine; 
 .PHONY: test
 test: ## every test that runs anywhere with Go and git
 	go test -timeout 15m ./...
-	@echo "not run here: the workflow files themselves, which need act (make test-workflows), the real coding agents, which npm installs (make test-agents), and the measurements, which need a quiet machine (make bench)"
+	@echo "not run here: the workflow files themselves, which need act (make test-workflows), the hostile agent, which needs bubblewrap (make test-hostile), the real coding agents, which npm installs (make test-agents), and the measurements, which need a quiet machine (make bench)"
 
 .PHONY: test-agents
 test-agents: ## the real Codex CLI and Claude Code, installed by npm, from an issue to a pull request with a scripted model
@@ -36,6 +36,10 @@ test-agents: ## the real Codex CLI and Claude Code, installed by npm, from an is
 test-workflows: ## run the workflow files and action.yml themselves, under act, against the simulated GitHub
 	go build -modfile=.ci/tools/go.mod -o bin/ github.com/nektos/act github.com/rhysd/actionlint/cmd/actionlint
 	ANVIL_ACT=$(CURDIR)/bin/act ANVIL_ACTIONLINT=$(CURDIR)/bin/actionlint go test -count=1 -timeout 10m -run TestWorkflow ./app/workflowtest
+
+.PHONY: test-hostile
+test-hostile: ## a hostile agent in the agent's place: each attack and what it reached; needs bubblewrap or Docker
+	ANVIL_HOSTILE=1 go test -count=1 -timeout 10m -run 'TestHostile' -v ./app/apptest
 
 .PHONY: lint
 lint: ## gofmt, vet, staticcheck, actionlint, go mod tidy

@@ -29,6 +29,8 @@ var law = map[string]struct {
 	"app":         {any: true},
 	"app/demo":    {any: true},
 	"app/apptest": {any: true},
+	// The agent that the tests do harm with; it ships with nothing.
+	"app/apptest/hostile": {},
 
 	// nouns
 	"app/anvil":  {std: true},
