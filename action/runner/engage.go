@@ -2,7 +2,6 @@ package runner
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -44,7 +43,7 @@ func (j *job) engage(work context.Context, w *workspace.Workspace) (agent.Answer
 	task := agent.Work{
 		Engine:  j.assignment.Engine,
 		Program: program,
-		Prompt:  agent.Envelope(j.assignment.Prompt, rand.Text(), j.note(got)),
+		Prompt:  j.prompt(got),
 		Resume:  got.reference,
 		Tree:    w.Tree(),
 		Home:    home,

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"os"
 	"strings"
@@ -86,6 +87,18 @@ func (j *job) fetched(ctx context.Context, w *workspace.Workspace, name, digest 
 		return err
 	}
 	return use(f)
+}
+
+// prompt is what the agent is told. One that goes on with its conversation after a
+// question is told the answer, as its next instruction; one that could not get it
+// back needs to know all.
+func (j *job) prompt(got resumed) string {
+	p, note := j.assignment.Prompt, j.note(got)
+	if n := len(p.Exchanges); n > 0 && got.reference != "" {
+		p.Instruction, p.Exchanges = p.Exchanges[n-1].Answer, nil
+		note = "The instruction is a person's answer to the question that you asked. " + note
+	}
+	return agent.Envelope(p, rand.Text(), note)
 }
 
 // note tells the agent what it finds, so that one that goes on with a conversation
