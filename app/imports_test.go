@@ -17,7 +17,7 @@ var law = map[string]struct {
 	any   bool // whatever it needs
 	allow []string
 }{
-	"cmd/anvil":              {allow: []string{"app", "app/demo", "config"}},
+	"cmd/anvil":              {allow: []string{"app", "app/anvil", "app/demo", "config"}},
 	"cmd/anvil-runner":       {allow: []string{"action/confine", "action/conversation", "action/runner"}},
 	"cmd/anvil-sample-agent": {allow: []string{"cmd/anvil-sample-agent/repair"}},
 	"cmd/anvil-sim":          {allow: []string{"app/gateway/modeltest", "app/github/githubtest", "app/github/githubtest/openapi"}},

@@ -29,15 +29,8 @@ func gatewayOf(cfg *config.Config, s *store.Store, now func() time.Time, log *sl
 		prices[i] = gateway.Price(p)
 	}
 	g := cfg.Gateway
-	budgets := []gateway.Budget{{Scope: anvil.ScopeRun, Limit: anvil.Spent{Calls: g.MaxCalls}}}
-	for _, b := range cfg.Budgets {
-		budgets = append(budgets, gateway.Budget{
-			Scope: anvil.Scope(b.Scope), Limit: anvil.Spent{CostMicros: int64(math.Round(b.USD * 1e6)), Tokens: b.Tokens},
-			Day: b.Per == "day", Cheaper: b.OnLimit == "cheaper", Queue: b.OnLimit == "queue",
-		})
-	}
 	return gateway.New(gateway.Config{
-		Store: s, Upstreams: upstreams, Prices: prices, Budgets: budgets, Cheaper: g.CheaperModels, Hosted: g.HostedTools, BodyBytes: g.BodyBytes, OutputTokens: g.OutputTokens,
+		Store: s, Upstreams: upstreams, Prices: prices, Budgets: budgetsOf(cfg), Cheaper: g.CheaperModels, Hosted: g.HostedTools, BodyBytes: g.BodyBytes, OutputTokens: g.OutputTokens,
 		Parallel: g.ParallelCalls, Silence: g.AnswerWithin, Now: now, Log: log,
 		Models: func(e anvil.EngineInfo) []string {
 			var all []string
@@ -49,6 +42,18 @@ func gatewayOf(cfg *config.Config, s *store.Store, now func() time.Time, log *sl
 			return all
 		},
 	}), nil
+}
+
+// budgetsOf are the budgets of a configuration, the number of a run's calls included.
+func budgetsOf(cfg *config.Config) []gateway.Budget {
+	budgets := []gateway.Budget{{Scope: anvil.ScopeRun, Limit: anvil.Spent{Calls: cfg.Gateway.MaxCalls}}}
+	for _, b := range cfg.Budgets {
+		budgets = append(budgets, gateway.Budget{
+			Scope: anvil.Scope(b.Scope), Limit: anvil.Spent{CostMicros: int64(math.Round(b.USD * 1e6)), Tokens: b.Tokens},
+			Day: b.Per == "day", Cheaper: b.OnLimit == "cheaper", Queue: b.OnLimit == "queue",
+		})
+	}
+	return budgets
 }
 
 func upstreamsOf(cfg *config.Config) ([]gateway.Upstream, error) {

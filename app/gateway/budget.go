@@ -37,8 +37,8 @@ type account struct {
 	touched  time.Time
 }
 
-// dayOf is the day that a budget counts for a call.
-func (b Budget) dayOf(started time.Time) int64 {
+// On is the day that a budget counts for a call that starts then; -1 if it counts all.
+func (b Budget) On(started time.Time) int64 {
 	if b.Day {
 		return anvil.Day(started)
 	}
@@ -69,8 +69,8 @@ func reaches(used, limit anvil.Spent, share float64) bool {
 	return at(used.CostMicros, limit.CostMicros) || at(used.Tokens, limit.Tokens) || at(used.Calls, limit.Calls)
 }
 
-// resets is when a budget begins anew; zero for never.
-func (b Budget) resets(now time.Time) time.Time {
+// Resets is when a budget begins anew; zero for never.
+func (b Budget) Resets(now time.Time) time.Time {
 	if !b.Day {
 		return time.Time{}
 	}
@@ -116,7 +116,7 @@ func inUnitsOf(s, limit anvil.Spent) anvil.Spent {
 // problem is why a run ends whose budget is used up.
 func (b Budget) problem(now time.Time) *anvil.Problem {
 	next := "Ask for less at a time, or let the operator raise it under budgets; then comment /anvil retry."
-	if reset := b.resets(now); !reset.IsZero() {
+	if reset := b.Resets(now); !reset.IsZero() {
 		next = "Comment /anvil retry after " + moment(reset) + ", when it begins anew."
 		if b.Queue {
 			next = "Comment /anvil retry: the task then waits until " + moment(reset) + ", when it begins anew."

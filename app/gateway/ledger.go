@@ -68,7 +68,7 @@ const (
 func (l *ledger) reserve(ctx context.Context, row *anvil.ModelCall, most anvil.Spent, thrifty bool) (*reservation, verdict, *Budget, error) {
 	r := &reservation{most: most, keys: make([]accountKey, len(l.budgets))}
 	for i, b := range l.budgets {
-		r.keys[i] = accountKey{row.Spender(b.Scope), b.dayOf(row.StartedAt)}
+		r.keys[i] = accountKey{row.Spender(b.Scope), b.On(row.StartedAt)}
 	}
 	for {
 		if err := l.open(ctx, r.keys); err != nil {
@@ -190,7 +190,7 @@ func (l *ledger) refused(row *anvil.ModelCall) {
 
 // used returns what is used of the account that a budget counts for a spender.
 func (l *ledger) used(ctx context.Context, i int, who anvil.Spender) (over bool, err error) {
-	key := accountKey{who, l.budgets[i].dayOf(l.now())}
+	key := accountKey{who, l.budgets[i].On(l.now())}
 	used, err := l.store.Spending(ctx, key.Spender, key.day)
 	if err != nil {
 		return false, err

@@ -128,11 +128,14 @@ func (g *Gateway) Waits(ctx context.Context, id anvil.RunID) (until time.Time, w
 			return until, "", err
 		}
 		if over {
-			return b.resets(g.now()), "the " + b.String() + " is used up; it begins anew at " + moment(b.resets(g.now())), nil
+			return b.Resets(g.now()), "the " + b.String() + " is used up; it begins anew at " + moment(b.Resets(g.now())), nil
 		}
 	}
 	return until, "", nil
 }
+
+// Spender says whose budget of a scope the caller spends from.
+func Spender(c anvil.Caller, scope anvil.Scope) anvil.Spender { return rowOf(c).Spender(scope) }
 
 // rowOf is a call of the caller, not yet of any model.
 func rowOf(c anvil.Caller) anvil.ModelCall {

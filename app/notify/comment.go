@@ -195,7 +195,7 @@ func footer(s anvil.Story) string {
 	if run.BaseCommit != "" {
 		parts = append(parts, fmt.Sprintf("from `%s`@`%.7s`", run.BaseRef, run.BaseCommit))
 	}
-	if text := usage(s.Usage); text != "" {
+	if text := Usage(s.Usage); text != "" {
 		parts = append(parts, text)
 	}
 	if s.Task.Outcome == nil {

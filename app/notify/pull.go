@@ -48,7 +48,7 @@ func told(s anvil.Story, level string) string {
 		fmt.Fprintf(&b, " [Workflow run](%s) ·", run.Placement.URL)
 	}
 	fmt.Fprintf(&b, " task `%s`", s.Task.ID)
-	if text := usage(s.Usage); text != "" {
+	if text := Usage(s.Usage); text != "" {
 		b.WriteString(" · " + text)
 	}
 	b.WriteString("</sub>")
@@ -118,7 +118,7 @@ func CheckRun(s anvil.Story) github.CheckRun {
 		check.Title = "Stopped"
 	}
 	fmt.Fprintf(&b, "Asked for by %s on issue %d.", sanitize.Line(s.Task.Command.Requester.Login, 60), s.Session.Issue)
-	if text := usage(s.Usage); text != "" {
+	if text := Usage(s.Usage); text != "" {
 		b.WriteString(" The models took " + text + ".")
 	}
 	check.Summary, check.Annotations = b.String(), annotations(s)

@@ -8,9 +8,9 @@ import (
 	"github.com/seed-bc0cc349/anvil/app/sanitize"
 )
 
-// usage is what a task took of models, in a few words: "$0.42, 123k tokens in (80%
+// Usage is what a task took of models, in a few words: "$0.42, 123k tokens in (80%
 // cached), 4.5k out"; empty if it took nothing.
-func usage(u anvil.Usage) string {
+func Usage(u anvil.Usage) string {
 	if u.Calls == 0 {
 		return ""
 	}

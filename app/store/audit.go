@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
-	"path/filepath"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 )
@@ -90,13 +88,9 @@ func (s *Store) AuditTrail(ctx context.Context, after int64, limit int) ([]anvil
 // the answer elsewhere, and give it as seen the next time; the empty string if there
 // is none yet. An error names the first row that is wrong.
 func VerifyAudit(ctx context.Context, dir, seen string) (rows int64, head string, err error) {
-	path, err := filepath.Abs(filepath.Join(dir, "anvil.db"))
+	db, err := readOnly(dir)
 	if err != nil {
-		return 0, "", notOpened(err)
-	}
-	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: filepath.ToSlash(path)}).String()+"?mode=ro&_pragma=busy_timeout(10000)")
-	if err != nil {
-		return 0, "", notOpened(err)
+		return 0, "", err
 	}
 	defer db.Close()
 	found := seen == ""

@@ -103,6 +103,28 @@ func Open(ctx context.Context, dir string, now func() time.Time, log *slog.Logge
 	return s, nil
 }
 
+// Look opens the database in directory dir to read from it, while a server may be at
+// work on it. It brings nothing up to date, and every write to it fails.
+func Look(dir string, log *slog.Logger) (*Store, error) {
+	db, err := readOnly(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &Store{db: db, log: log, now: time.Now}, nil
+}
+
+func readOnly(dir string) (*sql.DB, error) {
+	path, err := filepath.Abs(filepath.Join(dir, "anvil.db"))
+	if err != nil {
+		return nil, notOpened(err)
+	}
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: filepath.ToSlash(path)}).String()+"?mode=ro&_pragma=busy_timeout(10000)")
+	if err != nil {
+		return nil, notOpened(err)
+	}
+	return db, nil
+}
+
 func notOpened(cause error) error {
 	return anvil.Problemf("DB_OPEN", "Check that the data directory is writable, on a local disk, and not full.",
 		"the database could not be opened").Because(cause)

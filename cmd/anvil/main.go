@@ -38,7 +38,7 @@ func command() *cobra.Command {
 			DisableDefaultCmd: true,
 		},
 	}
-	root.AddCommand(serve(), showDemo(), audit())
+	root.AddCommand(serve(), showDemo(), audit(), show())
 	return root
 }
 

@@ -1,0 +1,85 @@
+package app_test
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed-bc0cc349/anvil/app"
+	"github.com/seed-bc0cc349/anvil/app/anvil"
+	"github.com/seed-bc0cc349/anvil/app/store"
+	"github.com/seed-bc0cc349/anvil/config"
+)
+
+// A task is shown with what models took and what is left of its budgets, while a
+// server has the database open, and with nothing in it that a terminal would obey.
+func TestShow(t *testing.T) {
+	t.Parallel()
+	dir, ctx := t.TempDir(), t.Context()
+	s, err := store.Open(ctx, dir, time.Now, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	s.Queue = noJobs{}
+	d := anvil.Delivery{ID: "d", Event: "issue_comment", Body: []byte("{}"), ReceivedAt: time.Now()}
+	if _, err := s.Receive(ctx, d); err != nil {
+		t.Fatal(err)
+	}
+	task, err := s.OpenTask(ctx, anvil.Opening{Command: anvil.Command{
+		Delivery: d.ID, Requester: anvil.Actor{ID: 5, Login: "mona"}, Prompt: anvil.Prompt{Instruction: "fix\x1b[31m it\nnow"},
+		Thread: anvil.Thread{Repository: anvil.Repository{ID: 7, Installation: 9, Owner: "acme", Name: "web"}, Issue: 12, Title: "x"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := anvil.ModelCall{
+		Run: anvil.RunIDFor(task.ID, 1), Task: task.ID, Session: task.Session, User: 5, Repository: 7, Installation: 9,
+		Protocol: "messages", Upstream: "one", Model: "large", StartedAt: time.Now(), SettledAt: time.Now(), State: anvil.CallSettled,
+		Usage: anvil.Usage{Calls: 1, Input: 1000, Cached: 3000, Output: 500, CostMicros: 250_000},
+	}
+	calls := []anvil.ModelCall{call, call, call, call}
+	for i := range calls {
+		calls[i].ID = int64(i + 1)
+	}
+	calls[2].State, calls[2].Code, calls[2].Estimated = anvil.CallFailed, "GW_UPSTREAM", true
+	calls[3].State, calls[3].Code, calls[3].Usage = anvil.CallRefused, "GW_BUDGET", anvil.Usage{}
+	if err := s.SaveCalls(ctx, calls); err != nil {
+		t.Fatal(err)
+	}
+	cfg := config.Default()
+	cfg.DataDir = dir
+	cfg.Budgets = []config.Budget{{Scope: "task", USD: 2, Per: "total"}, {Scope: "user", Tokens: 100_000, Per: "day"}}
+	shown, err := app.Show(ctx, cfg, task.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	if err := shown.Write(&text); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"task " + string(task.ID) + ": queued\n", "acme/web, issue 12, asked for by mona: fix it now\n",
+		"large  one", "3 calls  $0.75, 12k tokens in (75% cached), 1.5k out, 1 failed, 1 estimated\n",
+		"task  $0.75 of $2.00\n", "user  13500 of 100000 tokens today, begins anew at ", "\nevents\n  state  1\n",
+	} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("it does not say %q:\n%s", want, text.String())
+		}
+	}
+	b, err := json.Marshal(shown)
+	if err != nil || !strings.Contains(string(b), `"cost_micros":750000`) || !strings.Contains(string(b), `"used_tokens":13500`) {
+		t.Errorf("%s, %v", b, err)
+	}
+	if _, err := app.Show(ctx, cfg, "nosuchtask"); err == nil || !strings.Contains(err.Error(), "TASK_UNKNOWN") {
+		t.Errorf("a task that is not there: %v", err)
+	}
+}
+
+type noJobs struct{}
+
+func (noJobs) EnqueueTx(context.Context, *sql.Tx, ...anvil.Job) error { return nil }

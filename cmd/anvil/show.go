@@ -1,0 +1,41 @@
+package main
+
+import (
+	"encoding/json"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed-bc0cc349/anvil/app"
+	"github.com/seed-bc0cc349/anvil/app/anvil"
+	"github.com/seed-bc0cc349/anvil/config"
+)
+
+func show() *cobra.Command {
+	var path string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "show TASK",
+		Short: "Show a task: its state, its runs, what models took, and the budgets",
+		Long:  "Show a task from the server's database, while the server may be running. Its id stands at the end of its comment.",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := config.Load(path)
+			if err != nil {
+				return err
+			}
+			shown, err := app.Show(cmd.Context(), cfg, anvil.TaskID(args[0]))
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				out := json.NewEncoder(cmd.OutOrStdout())
+				out.SetIndent("", "  ")
+				return out.Encode(shown)
+			}
+			return shown.Write(cmd.OutOrStdout())
+		},
+	}
+	cmd.Flags().StringVar(&path, "config", "anvil.yaml", "the server's configuration file")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	return cmd
+}
