@@ -7,8 +7,9 @@
 // whose next step is overdue. Jobs are added in the transaction that makes them
 // necessary.
 //
-// River polls an SQLite database, so the poll interval is what a job waits at
-// rest; it is short because people watch.
+// River would find jobs in an SQLite database by polling. Here whoever adds one rings
+// a bell in the process, so that a job starts as soon as it is committed, and the
+// poll, now a safety net, may be slow.
 package queue
 
 import (
@@ -93,6 +94,10 @@ func (w *worker) Work(ctx context.Context, job *river.Job[wake]) error {
 
 // New prepares the queue's tables in db and returns the queue, not yet started.
 func New(ctx context.Context, db *sql.DB, hops []Hop, log *slog.Logger) (*Queue, error) {
+	return prepare(ctx, db, hops, log, quickPoll, heavyPoll)
+}
+
+func prepare(ctx context.Context, db *sql.DB, hops []Hop, log *slog.Logger, quickPoll, heavyPoll time.Duration) (*Queue, error) {
 	q := &Queue{log: log}
 	workers := river.NewWorkers()
 	for _, h := range hops {
@@ -101,7 +106,8 @@ func New(ctx context.Context, db *sql.DB, hops []Hop, log *slog.Logger) (*Queue,
 		}
 		river.AddWorkerArgs(workers, wake{Hop: h.Name}, &worker{hop: h, log: log})
 	}
-	driver := riversqlite.New(db)
+	bell := newBell()
+	driver := listening{riversqlite.New(db), bell}
 	// River says at INFO what it does at rest; the operator wants what goes wrong.
 	quiet := slog.New(atLeast{log.Handler(), slog.LevelWarn})
 	migrator, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: quiet})
@@ -121,15 +127,15 @@ func New(ctx context.Context, db *sql.DB, hops []Hop, log *slog.Logger) (*Queue,
 	q.client, err = river.NewClient(driver, &river.Config{
 		Queues: map[string]river.QueueConfig{
 			quick: {MaxWorkers: 8},
-			heavy: {MaxWorkers: 2, FetchPollInterval: 60 * time.Millisecond}, // less is not seen there
+			heavy: {MaxWorkers: 2, FetchPollInterval: heavyPoll},
 		},
 		Workers:              workers,
-		FetchPollInterval:    20 * time.Millisecond,
+		FetchPollInterval:    quickPoll,
 		FetchCooldown:        5 * time.Millisecond,
 		RescueStuckJobsAfter: 15 * time.Minute,
 		Logger:               quiet,
 		ErrorHandler:         &failures{log: log},
-		Middleware:           []rivertype.Middleware{&route{heavy: heavyHops}},
+		Middleware:           []rivertype.Middleware{&route{heavy: heavyHops, bell: bell}},
 		RetryPolicy:          retry{},
 	})
 	if err != nil {

@@ -147,6 +147,32 @@ func TestAJobIsThereWithItsRowOrNotAtAll(t *testing.T) {
 	}
 }
 
+// The polls are a safety net: a job starts because somebody said that it is there.
+func TestAJobIsHeardOf(t *testing.T) {
+	t.Parallel()
+	db := database(t)
+	done := make(chan string, 10)
+	q, err := prepare(t.Context(), db, []Hop{{Name: "see", Handle: saying(done)}, {Name: "lift", Heavy: true, Handle: saying(done)}},
+		slog.New(slog.DiscardHandler), time.Hour, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stop(t, q) })
+	start(t, q)
+	enqueue(t, db, q, anvil.Job{Hop: "see", Key: "first"}) // which may be fetched by the look at the start
+	next(t, done)
+	enqueue(t, db, q, anvil.Job{Hop: "see", Key: "soon", At: time.Now().Add(100 * time.Millisecond)})
+	if got := next(t, done); got != "soon" {
+		t.Errorf("%q came, not the job for soon", got)
+	}
+	if err := q.Wake(t.Context(), anvil.Job{Hop: "lift", Key: "woken"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := next(t, done); got != "woken" {
+		t.Errorf("%q came, not the one that was woken", got)
+	}
+}
+
 func TestAnUnknownHopIsRefusedWithItsTransaction(t *testing.T) {
 	t.Parallel()
 	db := database(t)

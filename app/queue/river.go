@@ -27,6 +27,13 @@ func takeOver(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
+// How often a queue is looked at though nobody rang: for jobs that River itself made
+// due, after a failure or a snooze. A look is a write that SQLite parses anew.
+const (
+	quickPoll = 250 * time.Millisecond
+	heavyPoll = time.Second
+)
+
 // soon is how far ahead a job may lie and still be looked at by those who fetch.
 // Others wait until River's own round makes them available, every five seconds.
 const soon = 10 * time.Second
@@ -36,6 +43,7 @@ const soon = 10 * time.Second
 type route struct {
 	river.MiddlewareDefaults
 	heavy map[string]bool
+	bell  *bell
 }
 
 func (r *route) InsertMany(ctx context.Context, jobs []*rivertype.JobInsertParams, next func(context.Context) ([]*rivertype.JobInsertResult, error)) ([]*rivertype.JobInsertResult, error) {
@@ -47,7 +55,11 @@ func (r *route) InsertMany(ctx context.Context, jobs []*rivertype.JobInsertParam
 			j.State = rivertype.JobStateAvailable
 		}
 	}
-	return next(ctx)
+	results, err := next(ctx)
+	if err == nil {
+		r.bell.announce(jobs)
+	}
+	return results, err
 }
 
 // retry waits 1, 2, 4 … seconds, at most five minutes, with a tenth of jitter.
