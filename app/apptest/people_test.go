@@ -128,6 +128,19 @@ func reopen(s *stage, args []string) error {
 	return caused(s, args[0], "PATCH", "issues/"+args[1], map[string]string{"state": "open"})
 }
 
+// fork USER TITLE PATH=CONTENT…: a pull request from a fork
+func openFromFork(s *stage, args []string) error {
+	if err := words(args, 3, 20, "fork USER TITLE PATH=CONTENT…"); err != nil {
+		return err
+	}
+	files := map[string]string{}
+	for _, arg := range args[2:] {
+		path, content, _ := strings.Cut(arg, "=")
+		files[path] = content + "\n"
+	}
+	return s.GitHub.Ask("POST", "repositories/"+s.Repository+"/pulls/from-fork", map[string]any{"user": args[0], "title": args[1], "files": files}, nil)
+}
+
 // commit USER BRANCH PATH=CONTENT|PATH=@FILE…
 func commit(s *stage, args []string) error {
 	if err := words(args, 3, 20, "commit USER BRANCH PATH=CONTENT|PATH=@FILE…"); err != nil {

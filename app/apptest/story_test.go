@@ -69,6 +69,7 @@ func TestStories(t *testing.T) {
 			"role":     plain(setRole),
 			"merge":    plain(merge),
 			"reopen":   plain(reopen),
+			"fork":     plain(openFromFork),
 			"commit":   plain(commit),
 			"rename":   plain(rename),
 			"archive":  plain(archive),

@@ -117,6 +117,9 @@ func (d *Decider) rule(ctx context.Context, delivery anvil.Delivery) (anvil.Ruli
 	case anvil.Ignored:
 		return anvil.Ruling{Decision: decision, Reason: problem.Error()}, nil
 	case anvil.Refused:
+		if problem, err = d.fork(ctx, command, problem); err != nil {
+			return anvil.Ruling{}, err
+		}
 		reply := d.answer(command, "confused", d.Tell(problem))
 		if problem.Code == CodePermission {
 			// Whoever may not write is told once in each thread, so that nobody
@@ -132,6 +135,28 @@ func (d *Decider) rule(ctx context.Context, delivery anvil.Delivery) (anvil.Ruli
 	}
 	return ruling, err
 }
+
+// fork tells a requester whose pull request comes from a fork that this is why
+// nothing can be done there. Comments do not say where a branch is.
+func (d *Decider) fork(ctx context.Context, c anvil.Command, refusal *anvil.Problem) (*anvil.Problem, error) {
+	if refusal.Code != CodeTarget || !c.Thread.PullRequest {
+		return refusal, nil
+	}
+	pull, err := d.GitHub.PullRequest(ctx, c.Thread.Repository, c.Thread.Issue)
+	if errors.Is(err, github.ErrNotFound) || err == nil && pull.HeadRepository == c.Thread.Repository.ID {
+		return refusal, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	p := anvil.Problemf(CodeFork, "Ask on an issue of this repository instead",
+		"the pull request comes from a fork, and work on forks is off (the server's setting github.forks)")
+	p.IDs = refusal.IDs
+	return p, nil
+}
+
+// CodeFork says that a pull request's branch is in another repository.
+const CodeFork anvil.Code = "FORK_DISABLED"
 
 func (d *Decider) permission(ctx context.Context, c anvil.Command) (Permission, error) {
 	id, role, err := d.GitHub.Permission(ctx, c.Thread.Repository, c.Requester.Login)

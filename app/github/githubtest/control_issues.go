@@ -113,6 +113,17 @@ func (s *Server) controlIssues(mux *http.ServeMux) {
 			return nil, errors.Join(err, inner)
 		})
 	}
+	on(mux, "POST "+one+"/pulls/from-fork", func(r *http.Request, in struct {
+		User  string            `json:"user"`
+		Title string            `json:"title"`
+		Files map[string]string `json:"files"`
+	}) (any, error) {
+		repo, user, err := s.whereAndWho(r, in.User)
+		if err != nil {
+			return nil, err
+		}
+		return s.openFromFork(repo.ID, user, in.Title, in.Files)
+	})
 	for verb, do := range map[string]func(Repository, int, Account) (any, error){
 		"merge": func(repo Repository, n int, u Account) (any, error) { return s.merge(repo.ID, n, u.ID) },
 		"ready": func(repo Repository, n int, u Account) (any, error) { return nil, s.markReady(repo.ID, n, u.ID) },

@@ -37,6 +37,8 @@ type PullRequest struct {
 	UpdatedAt    time.Time `json:"updated_at"`
 	ClosedAt     time.Time `json:"closed_at,omitzero"`
 	URL          string    `json:"url"`
+	// Fork is the id of the repository that the head branch is in; 0 if it is this one.
+	Fork int64 `json:"fork,omitempty"`
 }
 
 // PullRequests returns the pull requests of a repository, by number.
@@ -89,6 +91,7 @@ func (s *Server) refreshPulls(repo *repository, pushes []Push) ([]*PullRequest, 
 	var synchronized []*PullRequest
 	for _, p := range open {
 		head, headMoved := moved["refs/heads/"+p.Head]
+		headMoved = headMoved && p.Fork == 0
 		base, baseMoved := moved["refs/heads/"+p.Base]
 		if !headMoved && !baseMoved {
 			continue
@@ -157,7 +160,7 @@ func (s *Server) createPull(c *call) answer {
 	}
 	s.mu.Lock()
 	for _, other := range c.repo.pulls {
-		if other.State == "open" && other.Head == in.Head && other.Base == in.Base {
+		if other.State == "open" && other.Fork == 0 && other.Head == in.Head && other.Base == in.Base {
 			s.mu.Unlock()
 			return invalid("PullRequest", "", "custom", fmt.Sprintf("A pull request already exists for %s:%s.", c.repo.Owner.Login, in.Head))
 		}

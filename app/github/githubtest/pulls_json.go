@@ -44,7 +44,7 @@ func (s *Server) listPulls(c *call) answer {
 			continue
 		}
 		// A head filter without OWNER: is ignored, on GitHub as here.
-		if owner, branch, found := strings.Cut(q.Get("head"), ":"); found && (!strings.EqualFold(owner, c.repo.Owner.Login) || branch != p.Head) {
+		if owner, branch, found := strings.Cut(q.Get("head"), ":"); found && (!strings.EqualFold(owner, s.headOf(c.repo, p).Owner.Login) || branch != p.Head) {
 			continue
 		}
 		list = append(list, s.pullJSON(c.repo, p, false))
@@ -75,8 +75,8 @@ func (s *Server) pullJSON(repo *repository, p *PullRequest, whole bool) obj {
 	url, html := s.api("repos", repo.FullName(), "pulls", p.Number), s.addr(repo.FullName(), "pull", p.Number)
 	issue := s.issueJSON(repo, repo.issues[p.Number])
 	issueURL := issue["url"].(string)
-	side := func(branch, sha string) obj {
-		return obj{"label": repo.Owner.Login + ":" + branch, "ref": branch, "sha": sha, "user": s.accountJSON(s.accounts[repo.Owner.ID]), "repo": s.repositoryJSON(repo)}
+	side := func(in *repository, branch, sha string) obj {
+		return obj{"label": in.Owner.Login + ":" + branch, "ref": branch, "sha": sha, "user": s.accountJSON(s.accounts[in.Owner.ID]), "repo": s.repositoryJSON(in)}
 	}
 	link := func(to string) obj { return obj{"href": to} }
 	statuses := s.api("repos", repo.FullName(), "statuses", p.HeadSHA)
@@ -87,7 +87,7 @@ func (s *Server) pullJSON(repo *repository, p *PullRequest, whole bool) obj {
 		"merged_at": atOrNull(p.MergedAt), "merge_commit_sha": textOrNull(p.MergeCommit), "assignee": issue["assignee"], "assignees": issue["assignees"],
 		"requested_reviewers": []obj{}, "requested_teams": []obj{}, "labels": issue["labels"], "milestone": nil, "draft": p.Draft,
 		"commits_url": url + "/commits", "review_comments_url": url + "/comments", "review_comment_url": url + "/comments{/number}",
-		"comments_url": issueURL + "/comments", "statuses_url": statuses, "head": side(p.Head, p.HeadSHA), "base": side(p.Base, p.BaseSHA),
+		"comments_url": issueURL + "/comments", "statuses_url": statuses, "head": side(s.headOf(repo, p), p.Head, p.HeadSHA), "base": side(repo, p.Base, p.BaseSHA),
 		"_links": obj{"self": link(url), "html": link(html), "issue": link(issueURL), "comments": link(issueURL + "/comments"),
 			"review_comments": link(url + "/comments"), "review_comment": link(url + "/comments{/number}"), "commits": link(url + "/commits"), "statuses": link(statuses)},
 		"author_association": s.association(repo, &p.Author), "auto_merge": nil, "active_lock_reason": nil,
