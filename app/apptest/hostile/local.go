@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -100,6 +101,41 @@ func useLocalPorts() (bool, string) {
 		}
 	}
 	return false, fmt.Sprintf("%d ports, answers %v", ports, answers)
+}
+
+// useOwnToken asks with the token that it was given for what that token is not for:
+// models that nobody listed, other runs, the server's own paths, files of the runner.
+func useOwnToken() (bool, string) {
+	address, token := os.Getenv("ANVIL_TOOLS_URL"), os.Getenv("ANVIL_TOOLS_TOKEN")
+	base, err := url.Parse(address)
+	if address == "" || token == "" || err != nil {
+		return false, "it was given none"
+	}
+	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{Proxy: nil}}
+	answers := map[string]int{}
+	for _, a := range [][3]string{
+		{"POST", "/v1/responses", `{"model":"unlisted","input":"x"}`}, {"POST", "/v1/chat/completions", `{"model":"unlisted","messages":[]}`}, {"POST", "/v1/messages", `{"model":"unlisted","max_tokens":1,"messages":[]}`},
+		{"GET", "/v1/files", ""}, {"POST", "/v1/fine_tuning/jobs", "{}"}, {"GET", "/v1/organization/admin_api_keys", ""}, {"POST", "//v1/responses", "{}"}, {"POST", "/v1/../v1/files", "{}"}, {"POST", "/v1/%2e%2e/api/v1/claim", "{}"},
+		{"POST", "/api/v1/claim", "{}"}, {"POST", "/api/v1/runs/other.1/renew", "{}"}, {"POST", "/api/v1/runs/other.1/tools", "{}"}, {"GET", "/api/v1/runs/other.1/restore/conversation", ""}, {"POST", "/api/v1/runs/other.1/finish", "{}"},
+		{"POST", "/api/github/hook", "{}"}, {"GET", "/healthz", ""}, {"GET", "/etc/passwd", ""}, {"CONNECT", "/", ""},
+	} {
+		request := &http.Request{Method: a[0], URL: &url.URL{Scheme: "http", Host: base.Host, Opaque: "//" + base.Host + a[1]}, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(a[2]))}
+		request.Header.Set("Authorization", "Bearer "+token)
+		request.Header.Set("X-Api-Key", token)
+		request.Header.Set("Content-Type", "application/json")
+		answer, err := client.Do(request)
+		if err != nil {
+			answers["no answer"]++
+			continue
+		}
+		_, _ = io.Copy(io.Discard, answer.Body)
+		answer.Body.Close()
+		if answer.StatusCode < 300 {
+			return true, fmt.Sprintf("%s %s answered %s", a[0], a[1], answer.Status)
+		}
+		answers[answer.Status]++
+	}
+	return false, fmt.Sprintf("%d requests, answers %v", 18, answers)
 }
 
 // outlive leaves a process behind that goes on trying to reach the sink, and to

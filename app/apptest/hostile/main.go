@@ -145,6 +145,7 @@ var take = []attack{
 	{"reach other Unix sockets", "45", reachSockets},
 	{"reach the server and GitHub", "19, 45", reachServices},
 	{"use what listens inside", "14, 15", useLocalPorts},
+	{"use its own endpoint for more than its own", "14, 15, 19", useOwnToken},
 	{"publish to a registry", "44", publishPackage},
 	{"poison caches", "46", poisonCaches},
 	{"write files of the step", "34", writeStepFiles},

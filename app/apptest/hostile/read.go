@@ -158,6 +158,10 @@ func readFile() (bool, string) {
 // findIdentity looks for what mints identity tokens.
 func findIdentity() (bool, string) {
 	for _, kv := range os.Environ() {
+		// By these it is told of its own endpoint, whose token opens nothing else.
+		if strings.HasPrefix(kv, "ANVIL_TOOLS_") || strings.HasPrefix(kv, "ANVIL_MODEL_") {
+			continue
+		}
 		if strings.HasPrefix(kv, "ACTIONS_") || strings.HasPrefix(kv, "GITHUB_") || strings.HasPrefix(kv, "RUNNER_") || strings.HasPrefix(kv, "ANVIL_") || strings.HasPrefix(kv, "INPUT_") {
 			name, _, _ := strings.Cut(kv, "=")
 			return true, "its environment has " + name
