@@ -14,8 +14,14 @@ var closed = prefixes(
 	"2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20",
 )
 
-// site lists the ranges of closed that a site numbers its own machines with.
-var site = prefixes("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
+// site lists the ranges of closed that a site, or a laboratory, numbers its own
+// machines with.
+var site = prefixes("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "192.0.2.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24")
+
+// mirror tells whether a may stand for a registry: it is public, or the site has a
+// mirror of its own behind the registry's name. Whether it is one is shown by its
+// certificate, which the machine must trust.
+func mirror(a netip.Addr) bool { return Public(a) || within(site, a.Unmap()) }
 
 var unicast = netip.MustParsePrefix("2000::/3")
 

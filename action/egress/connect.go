@@ -47,7 +47,7 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 		p.take(w, func(c *taken) { p.endTLS(c, host) })
 		return
 	}
-	to, err := p.dial(r.Context(), host, port)
+	to, err := p.dial(r.Context(), host, port, Public)
 	if err != nil {
 		p.unreachable(w, refusal, err)
 		return

@@ -17,8 +17,8 @@ import (
 var errClosed = errors.New("the name has no address on the public internet")
 
 // dial connects to an allowed host. The addresses are looked up once, and the one
-// that is dialed is one that was checked.
-func (p *Proxy) dial(ctx context.Context, host Host, port string) (net.Conn, error) {
+// that is dialed is one that was checked by may.
+func (p *Proxy) dial(ctx context.Context, host Host, port string, may func(netip.Addr) bool) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.limits.Dial)
 	defer cancel()
 	if p.upstream != nil {
@@ -40,7 +40,7 @@ func (p *Proxy) dial(ctx context.Context, host Host, port string) (net.Conn, err
 	}
 	err = errClosed
 	for _, a := range addrs {
-		if a = a.Unmap(); !Public(a) && !(p.policy.registry[host].Site && within(site, a)) {
+		if a = a.Unmap(); !may(a) {
 			continue
 		}
 		var conn net.Conn

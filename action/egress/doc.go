@@ -20,7 +20,9 @@
 // anything is looked up, so that a name is no message to a name server. The
 // addresses that an allowed name has are checked ([Public]), and exactly one that was
 // checked is dialed: there is no second lookup for a name to change in. Nothing
-// private, local or reserved is ever reached, which covers metadata services.
+// private, local or reserved is reached, which covers metadata services. The one
+// exception is a registry's name that stands for a mirror of the site, if its
+// certificate shows that it may: then its addresses may be the site's.
 //
 // Everything is bounded: connections, header size and time, idle time, and the bytes
 // that go out and come in over the whole run. What was refused is told once for each

@@ -25,7 +25,7 @@ func NewPolicy(allow []string, read []Registry) (*Policy, error) {
 	}
 	for _, r := range read {
 		was := p.registry[r.Host]
-		r.Plain, r.Site = r.Plain || was.Plain, r.Site || was.Site
+		r.Plain = r.Plain || was.Plain
 		p.registry[r.Host] = r
 	}
 	return p, nil

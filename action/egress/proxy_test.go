@@ -104,7 +104,8 @@ func TestAddressesAreCheckedAndPinned(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
 	w.names["allowed.example"] = []string{"127.0.0.1", "10.0.0.1 169.254.169.254 ::1 fd00:ec2::254 ::ffff:192.168.0.1", "127.0.0.1 " + publicAddress, publicAddress, "127.0.0.1"}
-	w.names["site.example"] = []string{"127.0.0.1", "169.254.169.254 100.64.0.1 ::1 fd00::1", "10.1.2.3"}
+	w.names["registry.example"] = []string{"127.0.0.1", "169.254.169.254 100.100.100.200 ::1 fd00:ec2::254 0.0.0.0 224.0.0.1", "10.1.2.3"} // a mirror of the site
+	w.names["packages.example"] = []string{"10.1.2.3"}                                                                                     // nobody vouches for it
 	var got []string
 	get := func(address string) {
 		answer, err := w.client().Get(address)
@@ -119,9 +120,10 @@ func TestAddressesAreCheckedAndPinned(t *testing.T) {
 		get("https://allowed.example/")
 	}
 	for range 3 {
-		get("https://site.example/")
+		get("https://registry.example/")
 	}
-	if want := "refused refused 200 200 refused 403 403 200"; strings.Join(got, " ") != want {
+	get("http://packages.example/")
+	if want := "refused refused 200 200 refused 403 403 200 403"; strings.Join(got, " ") != want {
 		t.Errorf("got %v", got)
 	}
 	resolved, dialed, refused, _ := w.seen()
@@ -130,8 +132,8 @@ func TestAddressesAreCheckedAndPinned(t *testing.T) {
 			t.Errorf("dialed %s", a)
 		}
 	}
-	if n := len(resolved); n > 8 {
-		t.Errorf("looked up %d times for 8 requests", n)
+	if n := len(resolved); n > 9 {
+		t.Errorf("looked up %d times for 9 requests", n)
 	}
 	if !slices.ContainsFunc(refused, func(r egress.Refusal) bool {
 		return r.Host == "allowed.example" && r.Why == "the name has no address on the public internet" && r.Allow == ""

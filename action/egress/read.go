@@ -30,7 +30,10 @@ func (p *Proxy) transport(client *tls.Config) *http.Transport {
 			if err != nil {
 				return nil, err
 			}
-			return p.dial(ctx, host, port)
+			if port == "443" {
+				return p.dial(ctx, host, port, mirror)
+			}
+			return p.dial(ctx, host, port, Public)
 		},
 		TLSClientConfig: client, TLSHandshakeTimeout: p.limits.Dial, ResponseHeaderTimeout: time.Minute,
 		MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: 64 << 10,

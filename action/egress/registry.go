@@ -10,9 +10,6 @@ import (
 type Registry struct {
 	Host  Host
 	Plain bool // it speaks plain HTTP too
-	// Site says that it may have an address of the site's own: the job's settings
-	// name it, so that it is where the job gets its packages.
-	Site bool
 }
 
 // registries lists the default hosts of the package ecosystems, by their name.
@@ -48,7 +45,7 @@ var registrySettings = []string{
 }
 
 // JobRegistries returns the registries that a job's own environment names. They
-// are read as all others are, and may be within the site.
+// are read as all others are.
 func JobRegistries(environ []string) []Registry {
 	var all []Registry
 	for _, entry := range environ {
@@ -62,7 +59,7 @@ func JobRegistries(environ []string) []Registry {
 				continue
 			}
 			if host, err := ParseHost(u.Hostname()); err == nil {
-				all = append(all, Registry{Host: host, Site: true})
+				all = append(all, Registry{Host: host})
 			}
 		}
 	}

@@ -106,7 +106,7 @@ func newWorld(t *testing.T, change func(*egress.Config)) *world {
 // policy allows entries, and to read from registry.example and packages.example.
 func policy(t *testing.T, allow ...string) *egress.Policy {
 	t.Helper()
-	p, err := egress.NewPolicy(allow, []egress.Registry{{Host: "registry.example"}, {Host: "packages.example", Plain: true}, {Host: "site.example", Site: true}})
+	p, err := egress.NewPolicy(allow, []egress.Registry{{Host: "registry.example"}, {Host: "packages.example", Plain: true}})
 	if err != nil {
 		t.Fatal(err)
 	}
