@@ -143,6 +143,36 @@ func commandRunners(s *stage, args []string) error {
 	return s.GitHub.Ask("PUT", "runners", map[string]bool{"hold": args[0] == "hold"}, nil)
 }
 
+// limits POINTS CONTENT WINDOW_MS RETRY_AFTER: GitHub's secondary rate limits
+func setLimits(s *stage, args []string) error {
+	if err := words(args, 4, 4, "limits POINTS CONTENT WINDOW_MS RETRY_AFTER"); err != nil {
+		return err
+	}
+	var n [4]int
+	for i, arg := range args {
+		var err error
+		if n[i], err = strconv.Atoi(arg); err != nil {
+			return err
+		}
+	}
+	return s.GitHub.Ask("PUT", "limits", githubtest.Limits{Points: n[0], Content: n[1], ContentLong: 1000 * n[1], WindowMS: n[2], RetryAfter: n[3]}, nil)
+}
+
+// met checks that limits were met, and that nobody asked again before the time.
+func metLimits(s *stage, args []string) error {
+	if err := words(args, 0, 0, "limits-met"); err != nil {
+		return err
+	}
+	var r githubtest.Refusals
+	if err := s.GitHub.Ask("GET", "limits", nil, &r); err != nil {
+		return err
+	}
+	if r.Refused == 0 || r.Early > 0 {
+		return fmt.Errorf("%d requests were refused, and %d came before their time", r.Refused, r.Early)
+	}
+	return nil
+}
+
 // dispatches details|plain|old-ghes
 func answerDispatches(s *stage, args []string) error {
 	if err := words(args, 1, 1, "dispatches details|plain|old-ghes"); err != nil {

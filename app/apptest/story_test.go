@@ -57,6 +57,8 @@ func TestStories(t *testing.T) {
 			"runners":    plain(commandRunners),
 			"dispatches": plain(answerDispatches),
 			"fault":      plain(setFault),
+			"limits":     plain(setLimits),
+			"limits-met": plain(metLimits),
 			"release":    plain(releaseFault),
 
 			"issue":    plain(openIssue),

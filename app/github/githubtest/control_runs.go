@@ -12,6 +12,11 @@ func (s *Server) controlActions(mux *http.ServeMux) {
 	}) (any, error) {
 		return nil, s.setDispatchMode(in.Mode)
 	})
+	on(mux, "PUT /_sim/limits", func(_ *http.Request, in Limits) (any, error) {
+		s.SetLimits(in)
+		return nil, nil
+	})
+	on(mux, "GET /_sim/limits", func(*http.Request, none) (any, error) { return s.Refusals(), nil })
 	on(mux, "PUT /_sim/runners", func(_ *http.Request, in struct {
 		Hold bool `json:"hold"`
 	}) (any, error) {

@@ -10,7 +10,8 @@ import (
 )
 
 // hourlyLimit is what an installation may ask in an hour. The simulator counts and
-// shows it, and never refuses for it: that is what faults are for.
+// shows it, and never refuses for it: that is what faults are for. Secondary limits
+// are refused by [Limits].
 const hourlyLimit = 5000
 
 func (s *Server) rateLimit(r *http.Request, h http.Header) {

@@ -186,6 +186,10 @@ func (s *Server) restHandler(rt route) http.Handler {
 			s.writeAnswer(w, r, *refused)
 			return
 		}
+		if refused := s.overLimit(c); refused != nil {
+			s.writeAnswer(w, r, *refused)
+			return
+		}
 		s.writeAnswer(w, r, rt.answer(c))
 	})
 }

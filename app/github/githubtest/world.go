@@ -25,6 +25,9 @@ type world struct {
 	lastSent map[int64]chan struct{} // by App: closed when its latest delivery is done
 
 	dispatch    DispatchMode
+	limits      Limits
+	allowances  map[int64]*allowance // by installation
+	refusals    Refusals
 	runnersHeld bool // jobs stay queued, as if no runner were online
 
 	version  int64         // counts changes
