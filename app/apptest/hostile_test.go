@@ -148,7 +148,10 @@ func (h *hostile) first(t *testing.T) {
 	must(t, err)
 	h.token = token
 	h.judge("find the server's secrets in processes of the runner's side", "13", len(found) > 0, fmt.Sprintf("%d processes, %d forms of secrets: %s", seen, len(h.secrets), cmp.Or(strings.Join(found, "; "), "0 found")))
-	if seen < 2 || token == "" {
+	switch {
+	case token == "" && os.Geteuid() != 0:
+		fmt.Println("only root may look into the runner's memory: no lease token is there to be tried, and secrets were looked for in what this user can read")
+	case seen < 2 || token == "":
 		t.Errorf("%d processes were looked at, and no lease token was seen in any: the scan is blind", seen)
 	}
 	files, n, err := scanFiles(filepath.Join(h.GitHub.Dir, "jobs"), h.secrets)
@@ -166,7 +169,9 @@ func (h *hostile) first(t *testing.T) {
 	h.judgeMemory(t)
 	h.judgePlaces(t, run)
 	h.judgePublished(t)
-	h.judgeLease(t)
+	if token != "" {
+		h.judgeLease(t)
+	}
 }
 
 // held waits until the agent has done all it could, and returns what lets it go on.
