@@ -12,8 +12,14 @@ func (s *Server) controlActions(mux *http.ServeMux) {
 	}) (any, error) {
 		return nil, s.setDispatchMode(in.Mode)
 	})
-	on(mux, "PUT /_sim/limits", func(_ *http.Request, in Limits) (any, error) {
-		s.SetLimits(in)
+	on(mux, "PUT /_sim/limits", func(_ *http.Request, in struct {
+		GitHubs bool `json:"github"` // those of github.com
+		Limits
+	}) (any, error) {
+		if in.GitHubs {
+			in.Limits = GitHubsLimits
+		}
+		s.SetLimits(in.Limits)
 		return nil, nil
 	})
 	on(mux, "GET /_sim/limits", func(*http.Request, none) (any, error) { return s.Refusals(), nil })
