@@ -11,6 +11,19 @@
 // All text from an agent is untrusted. An engine passes it on as it is; who shows
 // or stores it cleans and redacts it.
 //
+// [Codex] and [Claude] drive the two CLIs of those names, [ACP] any agent that speaks
+// the Agent Client Protocol, [Command] any other program. For all of them holds:
+//
+//   - the program is found on the runner and asked for its version where it will run,
+//     before any model is asked; another version than the assignment names is refused;
+//   - its own directory lies below the agent's home, new with each run but for the
+//     files of an earlier conversation;
+//   - models and tools are reached through the runner's local endpoint alone, with a
+//     token that opens nothing else;
+//   - what the repository says to agents is told as of the base commit, and what it
+//     would have them do (settings, hooks, plugins, skills, lists of servers) is off;
+//     for ACP and Command that is up to the program.
+//
 // # The command engine
 //
 // The kind "command" runs any program that follows this protocol. The program
