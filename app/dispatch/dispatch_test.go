@@ -23,10 +23,17 @@ const tip = "1111111111111111111111111111111111111111"
 
 // contents is a repository with a default branch and nothing else, but perhaps a
 // pull request in a state.
-type contents struct{ rules, pull string }
+type contents struct {
+	rules, pull string
+	has         string // a commit in the history of every branch
+}
 
 func (c contents) PullRequest(context.Context, anvil.Repository, int) (github.PullRequest, error) {
 	return github.PullRequest{Number: 3, State: c.pull}, nil
+}
+
+func (c contents) Contains(_ context.Context, _ anvil.Repository, _, sha string) (bool, error) {
+	return sha == c.has, nil
 }
 
 func (c contents) DefaultBranchCommit(context.Context, anvil.Repository) (string, string, error) {

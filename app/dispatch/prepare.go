@@ -16,6 +16,7 @@ type Contents interface {
 	Branch(ctx context.Context, repo anvil.Repository, name string) (sha string, err error)
 	File(ctx context.Context, repo anvil.Repository, path, ref string) ([]byte, error)
 	PullRequest(ctx context.Context, repo anvil.Repository, number int) (github.PullRequest, error)
+	Contains(ctx context.Context, repo anvil.Repository, tip, sha string) (bool, error)
 }
 
 // Remembered are the rules by which runs of a repository have started.
@@ -78,8 +79,8 @@ func (p *Preparer) Settle(ctx context.Context, story anvil.Story) (Settled, erro
 		}
 	}
 	if s.BaseRef == branch {
-		s.BaseCommit = tip
-		return s, nil
+		s.BaseCommit, err = p.sameBase(ctx, story, s.BaseRef, tip)
+		return s, err
 	}
 	s.BaseCommit, err = p.GitHub.Branch(ctx, repo, s.BaseRef)
 	if errors.Is(err, github.ErrNotFound) && s.BaseRef == story.Session.Branch {
@@ -92,8 +93,36 @@ func (p *Preparer) Settle(ctx context.Context, story anvil.Story) (Settled, erro
 	if err != nil {
 		return s, err
 	}
-	err = p.ignored(ctx, repo, &s, branch, tip)
+	if err := p.ignored(ctx, repo, &s, branch, tip); err != nil {
+		return s, err
+	}
+	s.BaseCommit, err = p.sameBase(ctx, story, s.BaseRef, s.BaseCommit)
 	return s, err
+}
+
+// sameBase is the commit that an earlier attempt at the task began from, so that
+// this one can go on with its unfinished work, or else tip. A branch that has moved
+// on meanwhile is no matter, since a pull request need not begin at its tip; one
+// from which the commit was taken out again is. A thread's own branch always counts
+// as it is: what is published is pushed on top of it.
+func (p *Preparer) sameBase(ctx context.Context, story anvil.Story, ref, tip string) (string, error) {
+	if story.Session.PullRequest != 0 {
+		return tip, nil
+	}
+	before := ""
+	for _, run := range story.Runs {
+		if run.BaseRef == ref && run.Lease.Epoch > 0 && run.State.Ended() {
+			before = run.BaseCommit
+		}
+	}
+	if before == "" || before == tip {
+		return tip, nil
+	}
+	has, err := p.GitHub.Contains(ctx, story.Session.Repository, tip, before)
+	if err != nil || !has {
+		return tip, err
+	}
+	return before, nil
 }
 
 // usable reads the rules at the tip of the default branch. If they have a fault, the

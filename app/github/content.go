@@ -3,6 +3,7 @@ package github
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -90,6 +91,25 @@ func (a *App) File(ctx context.Context, repo anvil.Repository, path, ref string)
 		return nil, c.unreadable("a file whose content is not what its size says")
 	}
 	return []byte(s), nil
+}
+
+// Contains reports whether the history of the commit tip has the commit sha.
+func (a *App) Contains(ctx context.Context, repo anvil.Repository, tip, sha string) (bool, error) {
+	if !objectID.MatchString(tip) || !objectID.MatchString(sha) {
+		return false, nil
+	}
+	var o struct {
+		Status string `json:"status"`
+	}
+	c := onRepo("compare two commits", repo, mayReadContents, http.MethodGet, "compare", sha+"..."+tip)
+	// The files of the difference, which may be large, are on the first page.
+	c.query, c.out = url.Values{"per_page": {"1"}, "page": {"2"}}, &o
+	if _, err := a.do(ctx, c); errors.Is(err, ErrNotFound) {
+		return false, nil // the commit is gone, or they have nothing in common
+	} else if err != nil {
+		return false, err
+	}
+	return o.Status == "ahead" || o.Status == "identical", nil
 }
 
 // Commit returns a commit's tree and parents.
