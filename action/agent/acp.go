@@ -136,7 +136,7 @@ func (t *acpTurn) run(ctx context.Context, toAgent *os.File, output *io.PipeWrit
 	case why == nil:
 	case waitErr != nil:
 		why = &runapi.Error{Code: CodeFailed, What: fmt.Sprintf("The engine could not be run: %v.", waitErr)}
-	case t.cut && exit.Code != 0:
+	case exit.Code != 0 && (t.cut || !exit.Stopped): // the pipe's end says less than the program did
 		why = badExit(t.work.Engine.Command[0], exit, strings.TrimSpace(joblog.Clean(string(t.tail.Bytes()))))
 	}
 	t.err = why
