@@ -84,6 +84,10 @@ func badExit(program string, exit confine.Exit, said string) error {
 		Code: CodeFailed, What: fmt.Sprintf("The engine's program %s ended with exit code %d.", program, exit.Code),
 		Next: "Look at the run's log, then say /anvil retry.",
 	}
+	if exit.Limit != "" {
+		e.What += " It, or something that it started, was over its limit of " + exit.Limit + "."
+		e.Next = "Ask for less at once, or raise the limit under containment in the server's configuration."
+	}
 	if said != "" {
 		e.What += " It last said: " + said
 	}

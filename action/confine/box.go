@@ -38,7 +38,8 @@ type box struct {
 	user   int    // of the programs, as the machine counts
 
 	mu       sync.Mutex
-	owned    bool // what the programs write to is theirs
+	before   int64 // bytes that were there before the first program
+	owned    bool  // what the programs write to is theirs
 	forwards []forwarding
 	sockets  []Mount
 }
@@ -95,10 +96,6 @@ func (b *box) Start(ctx context.Context, s Spec) (Process, error) {
 		o.Dir = InsideTree
 	}
 	mounts = append(mounts, Mount{Outside: l.Addr().String(), Inside: insideControl, Writable: true})
-	limit, err := b.choice.bound()
-	if err != nil {
-		return nil, fmt.Errorf("start %s: %w", s.Argv[0], err)
-	}
 	how := b.choice.kind.launch(b, mounts, &o)
 	early := &early{to: s.Stderr}
 	cmd := how.cmd
@@ -108,10 +105,9 @@ func (b *box) Start(ctx context.Context, s Spec) (Process, error) {
 	}
 	cmd.WaitDelay = drain
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	limit.apply(cmd, b.choice.Self)
-	p := &boxed{cmd: cmd, kill: how.kill, limit: limit, grace: s.Grace, stop: make(chan struct{}), gone: make(chan struct{})}
+	p := &boxed{cmd: cmd, kill: how.kill, group: how.group, grace: s.Grace, stop: make(chan struct{}), gone: make(chan struct{})}
 	if err := cmd.Start(); err != nil {
-		limit.end()
+		how.group.remove()
 		return nil, fmt.Errorf("start %s: %w", s.Argv[0], err)
 	}
 	go func() {
@@ -124,6 +120,7 @@ func (b *box) Start(ctx context.Context, s Spec) (Process, error) {
 	context.AfterFunc(begin, func() { _ = l.Close() })
 	if err := p.give(l, o); err != nil {
 		p.end()
+		how.group.remove()
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
@@ -131,6 +128,7 @@ func (b *box) Start(ctx context.Context, s Spec) (Process, error) {
 	}
 	early.pass()
 	go p.watch(ctx)
+	go p.watchDisk(b)
 	return p, nil
 }
 
@@ -164,7 +162,7 @@ func (r *refusal) Error() string { return r.Failed }
 type boxed struct {
 	cmd   *exec.Cmd
 	kill  func() // ends the container from outside
-	limit *bounds
+	group *cgroup
 	grace time.Duration
 
 	conn net.Conn
@@ -177,6 +175,14 @@ type boxed struct {
 
 	mu      sync.Mutex
 	stopped bool
+	limit   string // that was hit
+}
+
+// hit notes that a limit was.
+func (p *boxed) hit(limit string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.limit = limit
 }
 
 // give waits for the first process inside, gives it its order, and returns once
@@ -189,6 +195,9 @@ func (p *boxed) give(l net.Listener, o order) error {
 	_ = l.Close() // it is the only one to be answered
 	p.conn, p.in = conn, json.NewDecoder(conn)
 	_ = conn.SetDeadline(time.Now().Add(startTime))
+	if err := p.group.take(conn); err != nil {
+		return err
+	}
 	if err := json.NewEncoder(conn).Encode(o); err != nil {
 		return err
 	}
@@ -236,7 +245,6 @@ func (p *boxed) end() {
 	}
 	p.kill()
 	<-p.gone
-	p.limit.end()
 }
 
 func (p *boxed) Wait() (Exit, error) {
@@ -245,9 +253,11 @@ func (p *boxed) Wait() (Exit, error) {
 	<-p.gone
 	_ = p.conn.Close()
 	p.kill()
-	hit := p.limit.end()
+	if limit := p.group.remove(); limit != "" {
+		p.hit(limit)
+	}
 	p.mu.Lock()
-	exit := Exit{Code: last.Code, Stopped: p.stopped, Limit: hit}
+	exit := Exit{Code: last.Code, Stopped: p.stopped, Limit: p.limit}
 	p.mu.Unlock()
 	if !last.Ended {
 		// Its PID 1 was ended too, by the kernel or by us.

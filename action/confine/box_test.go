@@ -30,6 +30,7 @@ func eachBox(t *testing.T, test func(t *testing.T, c *confine.Choice)) {
 	}
 }
 
+// choose chooses what was named, or skips the test with what the machine lacks.
 func choose(t *testing.T, c runapi.Containment, job ...string) *confine.Choice {
 	t.Helper()
 	self, err := os.Executable()
@@ -101,7 +102,7 @@ func TestInside(t *testing.T) {
 			"it has the loopback and no other way":          `[ "$(ls /sys/class/net 2>/dev/null || tail -n +3 /proc/net/dev | cut -d: -f1 | tr -d ' ')" = lo ] && ! grep -q '[^[:space:]]' /etc/resolv.conf && [ "$(wc -l < /proc/net/route)" = 1 ]`,
 			"no shadow, no root's home, no /run, no docker": `! [ -e /etc/shadow ] && ! ls /root 2>/dev/null | grep . && ! ls /run 2>/dev/null | grep . && ! [ -S /var/run/docker.sock ] && ! ls /home 2>/dev/null | grep .`,
 			"it can write its own and nothing else":         `echo x > /anvil/tree/f && echo x > ~/f && echo x > /tmp/f && for d in / /anvil /usr /etc /dev /anvil/bin /anvil/sockets; do ! touch $d/f 2>/dev/null || exit 1; done`,
-			"it can't become another user":                  `! sudo -n true 2>/dev/null && ! su -c true 2>/dev/null`,
+			"it can't become another user":                  `! sudo -n true 2>/dev/null && ! su -c true 2>/dev/null && ! unshare -Ur true 2>/dev/null && ! unshare -m true 2>/dev/null`,
 			"home and temporary directory":                  `[ "$HOME" = /anvil/home ] && [ "$TMPDIR" = /tmp ] && [ "$PWD" = /anvil/tree ]`,
 		} {
 			if out, exit := sh(t, c, b, script); exit.Code != 0 {

@@ -35,6 +35,9 @@ func (bubblewrap) ready(ctx context.Context, c *Choice) error {
 	} else {
 		c.Evidence.User = fmt.Sprintf("user %d of a user namespace", namespaceUser)
 	}
+	g := newCgroup(c.Containment)
+	c.limited(g.lacks)
+	g.remove()
 	return nil
 }
 
@@ -74,7 +77,8 @@ func (bubblewrap) launch(b *box, mounts []Mount, o *order) launch {
 	}
 	args = append(args, "--remount-ro", "/", "--remount-ro", "/dev", "--chdir", "/", "--", insideRunner, "inside", insideControl)
 	cmd := &exec.Cmd{Path: path, Args: append([]string{path}, args...), Env: []string{"PATH=/usr/bin:/bin"}, Dir: "/"}
-	return launch{cmd: cmd, kill: func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }}
+	o.Filter = true
+	return launch{cmd: cmd, group: newCgroup(b.choice.Containment), kill: func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }}
 }
 
 // sharedMemory is the size of /dev/shm, in bytes.

@@ -98,8 +98,10 @@ type kind interface {
 
 // launch is a container about to start.
 type launch struct {
-	cmd  *exec.Cmd
-	kill func() // ends it from outside, and takes away what is left of it
+	cmd *exec.Cmd
+	// group limits it, if the machine and not a container engine does.
+	group *cgroup
+	kill  func() // ends it from outside, and takes away what is left of it
 }
 
 // proofTime is how long a trivial program may take.

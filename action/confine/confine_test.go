@@ -23,6 +23,9 @@ func TestMain(m *testing.M) {
 			os.Exit(confine.Supervise(os.Args[2:]))
 		case "inside":
 			os.Exit(confine.Inside(os.Args[2]))
+		case "runner-with-box":
+			boxedRunner(os.Args[2])
+			return
 		case "runner":
 			p, err := supervised().Start(context.Background(), confine.Spec{
 				Argv: []string{"sh", "-c", os.Args[2]}, Env: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr,

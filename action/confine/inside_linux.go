@@ -73,6 +73,11 @@ func (o order) begin() (*os.Process, error) {
 			return nil, fmt.Errorf("become user %d: %w", o.User, err)
 		}
 	}
+	if o.Filter {
+		if err := filterCalls(); err != nil {
+			return nil, err
+		}
+	}
 	// The program is the same user: it must not be able to take PID 1 over.
 	HideMemory()
 	if err := os.Chdir(o.Dir); err != nil {

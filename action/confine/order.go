@@ -7,7 +7,8 @@ type order struct {
 	Env      []string      `json:"env"`
 	Dir      string        `json:"dir"`
 	Forwards []forwarding  `json:"forwards,omitempty"`
-	User     int           `json:"user,omitempty"` // to become; 0: it is the right one already
+	User     int           `json:"user,omitempty"`   // to become; 0: it is the right one already
+	Filter   bool          `json:"filter,omitempty"` // forbid system calls that no program needs
 	Limits   processLimits `json:"limits"`
 }
 

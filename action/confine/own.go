@@ -21,6 +21,7 @@ func (b *box) own() error {
 		if err := b.seed(); err != nil {
 			return fmt.Errorf("seed the build cache: %w", err)
 		}
+		b.before += b.written()
 	}
 	if b.user == os.Geteuid() {
 		b.owned = true

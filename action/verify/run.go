@@ -143,6 +143,9 @@ func (b Bench) check(ctx context.Context, command string) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
+	if exit.Limit != "" {
+		_, _ = fmt.Fprintf(lines, "\n(ended: over its limit of %s)\n", exit.Limit)
+	}
 	_ = lines.Close()
 	out := Output{
 		Check: runapi.Check{
