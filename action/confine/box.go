@@ -3,6 +3,7 @@
 package confine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -253,7 +254,7 @@ func (p *boxed) Wait() (Exit, error) {
 	<-p.gone
 	_ = p.conn.Close()
 	p.kill()
-	if limit := p.group.remove(); limit != "" {
+	if limit := cmp.Or(p.group.remove(), last.Limit); limit != "" {
 		p.hit(limit)
 	}
 	p.mu.Lock()

@@ -15,7 +15,7 @@ import (
 )
 
 // boxes are the kinds of containers that tests are about, and what each needs.
-var boxes = map[string]string{confine.ModeBubblewrap: "bwrap"}
+var boxes = map[string]string{confine.ModeBubblewrap: "bwrap", confine.ModeDocker: "docker"}
 
 // eachBox runs a test in every kind of container that this machine has.
 func eachBox(t *testing.T, test func(t *testing.T, c *confine.Choice)) {

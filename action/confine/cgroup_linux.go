@@ -167,16 +167,7 @@ func (g *cgroup) remove() (hit string) {
 	if g == nil {
 		return ""
 	}
-	if dir := g.dirs["memory"]; dir != "" {
-		for _, name := range []string{"memory.events", "memory.oom_control"} {
-			text, _ := os.ReadFile(filepath.Join(dir, name))
-			for line := range strings.Lines(string(text)) {
-				if n, ok := strings.CutPrefix(strings.TrimSpace(line), "oom_kill "); ok && n != "0" {
-					hit = "memory"
-				}
-			}
-		}
-	}
+	hit = outOfMemory(g.dirs["memory"])
 	for _, dir := range g.dirs {
 		_ = os.WriteFile(filepath.Join(dir, "cgroup.kill"), []byte("1"), 0o644)
 		for patience := 0; patience < 100; patience++ {
@@ -187,6 +178,21 @@ func (g *cgroup) remove() (hit string) {
 		}
 	}
 	return hit
+}
+
+// outOfMemory is "memory" if something in the cgroup was ended for lack of it.
+func outOfMemory(dirs ...string) string {
+	for _, dir := range dirs {
+		for _, name := range []string{"memory.events", "memory.oom_control"} {
+			text, _ := os.ReadFile(filepath.Join(dir, name))
+			for line := range strings.Lines(string(text)) {
+				if n, ok := strings.CutPrefix(strings.TrimSpace(line), "oom_kill "); ok && n != "0" {
+					return "memory"
+				}
+			}
+		}
+	}
+	return ""
 }
 
 // ownCgroups returns this process's own cgroup by controller; that of version 2 has

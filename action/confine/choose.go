@@ -52,10 +52,12 @@ type Choice struct {
 	Options
 	Evidence Evidence
 
-	kind   kind
-	system []Mount // of the machine, made visible read-only
-	builds string  // the machine's cache of Go builds; empty: none
-	env    environ
+	kind    kind
+	system  []Mount // of the machine, made visible read-only
+	builds  string  // the machine's cache of Go builds; empty: none
+	env     environ
+	program string // of a container engine's client
+	image   string // of its containers
 }
 
 // Evidence says what programs run in, for people and for the record.
@@ -115,8 +117,8 @@ func Choose(ctx context.Context, o Options) (*Choice, error) {
 	if mode == "" {
 		mode = ModeAuto
 	}
-	kinds := map[string]kind{ModeBubblewrap: bubblewrap{}}
-	order := []string{ModeBubblewrap}
+	kinds := map[string]kind{ModeDocker: engine{ModeDocker}, ModePodman: engine{ModePodman}, ModeBubblewrap: bubblewrap{}}
+	order := []string{ModeDocker, ModePodman, ModeBubblewrap}
 	switch {
 	case mode == ModeNone:
 		return &Choice{Options: o, env: o.Environ, Evidence: Evidence{

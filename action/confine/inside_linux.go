@@ -50,7 +50,8 @@ func Inside(control string) int {
 		}
 	}()
 	code := reapUntil(program.Pid)
-	_ = out.Encode(report{Ended: true, Code: code})
+	// A container engine shows a container its own cgroup here.
+	_ = out.Encode(report{Ended: true, Code: code, Limit: outOfMemory(cgroupRoot, cgroupRoot+"/memory")})
 	return code
 }
 

@@ -40,11 +40,7 @@ func (c *Choice) useMachine() {
 		}
 		c.env.set("RUSTUP_HOME", rustup)
 	}
-	for name, place := range map[string]string{
-		"CARGO_HOME": "cargo", "npm_config_cache": "npm", "GOPATH": "go", "GOMODCACHE": "go/pkg/mod", "GOCACHE": "go-build",
-	} {
-		c.env.set(name, InsideHome+"/"+place)
-	}
+	c.ownCaches()
 	if builds := e.under("GOCACHE", ".cache/go-build"); builds != "" {
 		c.builds = builds
 		c.system = append(c.system, Mount{Outside: builds, Inside: insideBuilds})
@@ -55,6 +51,15 @@ func (c *Choice) useMachine() {
 		const inside = insideCaches + "/modules"
 		c.system = append(c.system, Mount{Outside: modules, Inside: inside})
 		c.env.set("GOPROXY", "file://"+inside+","+e.or("GOPROXY", "https://proxy.golang.org,direct"))
+	}
+}
+
+// ownCaches lets the caches of tools be in the programs' own home.
+func (c *Choice) ownCaches() {
+	for name, place := range map[string]string{
+		"CARGO_HOME": "cargo", "npm_config_cache": "npm", "GOPATH": "go", "GOMODCACHE": "go/pkg/mod", "GOCACHE": "go-build",
+	} {
+		c.env.set(name, InsideHome+"/"+place)
 	}
 }
 

@@ -32,6 +32,7 @@ type report struct {
 	Missing bool   `json:"missing,omitempty"` // with Failed: there is no such program
 	Ended   bool   `json:"ended,omitempty"`
 	Code    int    `json:"code,omitempty"`
+	Limit   string `json:"limit,omitempty"` // that was hit, as far as it can be seen from inside
 }
 
 // wish is what the runner says once the program runs. The end of the connection
