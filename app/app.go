@@ -154,7 +154,7 @@ func (a *App) connect(ctx context.Context) error {
 		Store: a.store, Provider: actions, Prepare: preparer, Server: cfg.PublicURL, Now: now, Log: log,
 		StartWithin: cfg.Limits.StartWithin, Settle: 20 * time.Second, Times: 3, Patience: patience,
 	}
-	if a.models, err = gatewayOf(cfg, a.store, now, log); err != nil {
+	if a.models, err = gatewayOf(cfg, a.store, a.blobs, now, log); err != nil {
 		return err
 	}
 	a.store.Changed = a.models.Forget

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"context"
+	"io"
 	"log/slog"
 	"math"
 	"net/url"
@@ -8,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
+	"github.com/seed-bc0cc349/anvil/app/blob"
 	"github.com/seed-bc0cc349/anvil/app/gateway"
 	"github.com/seed-bc0cc349/anvil/app/inspect"
 	"github.com/seed-bc0cc349/anvil/app/store"
@@ -15,7 +18,7 @@ import (
 )
 
 // gatewayOf makes the gateway that a configuration asks for.
-func gatewayOf(cfg *config.Config, s *store.Store, now func() time.Time, log *slog.Logger) (*gateway.Gateway, error) {
+func gatewayOf(cfg *config.Config, s *store.Store, blobs *blob.Store, now func() time.Time, log *slog.Logger) (*gateway.Gateway, error) {
 	upstreams, err := upstreamsOf(cfg)
 	if err != nil {
 		return nil, err
@@ -29,9 +32,19 @@ func gatewayOf(cfg *config.Config, s *store.Store, now func() time.Time, log *sl
 		prices[i] = gateway.Price(p)
 	}
 	g := cfg.Gateway
+	var keep func(context.Context, anvil.RunID, string, io.Reader) error
+	if g.StorePrompts {
+		keep = func(ctx context.Context, run anvil.RunID, name string, content io.Reader) error {
+			digest, size, err := blobs.Put(ctx, content, 2*max(g.BodyBytes, 16<<20))
+			if err != nil {
+				return err
+			}
+			return s.SaveArtifact(ctx, run, name, digest, size, func(anvil.Run) error { return nil })
+		}
+	}
 	return gateway.New(gateway.Config{
 		Store: s, Upstreams: upstreams, Prices: prices, Budgets: budgetsOf(cfg), Cheaper: g.CheaperModels, Hosted: g.HostedTools, BodyBytes: g.BodyBytes, OutputTokens: g.OutputTokens,
-		Parallel: g.ParallelCalls, Silence: g.AnswerWithin, Now: now, Log: log,
+		Parallel: g.ParallelCalls, Silence: g.AnswerWithin, Keep: keep, Now: now, Log: log,
 		Models: func(e anvil.EngineInfo) []string {
 			var all []string
 			for _, m := range slices.Concat([]string{e.Model}, cfg.Engines[e.Name].Models, g.SmallModels) {

@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -43,8 +45,10 @@ type Config struct {
 	// Silence is how long an upstream may take to begin an answer, and be silent in
 	// the middle of one.
 	Silence time.Duration
-	Now     func() time.Time
-	Log     *slog.Logger
+	// Keep stores what was said in a call; nil: nothing of it is kept.
+	Keep func(ctx context.Context, run anvil.RunID, name string, content io.Reader) error
+	Now  func() time.Time
+	Log  *slog.Logger
 }
 
 // Gateway serves runapi.PathModel.
@@ -60,6 +64,7 @@ type Gateway struct {
 	output    int64
 	parallel  int
 	silence   time.Duration
+	keep      func(ctx context.Context, run anvil.RunID, name string, content io.Reader) error
 	now       func() time.Time
 	sleep     func(context.Context, time.Duration) error
 	log       *slog.Logger
@@ -78,7 +83,7 @@ type Gateway struct {
 func New(c Config) *Gateway {
 	g := &Gateway{
 		store: c.Store, models: c.Models, prices: c.Prices, cheaper: c.Cheaper, hosted: c.Hosted, bodyBytes: c.BodyBytes, output: c.OutputTokens,
-		parallel: c.Parallel, silence: c.Silence, now: c.Now, sleep: sleep, log: c.Log, stop: func() {},
+		parallel: c.Parallel, silence: c.Silence, keep: c.Keep, now: c.Now, sleep: sleep, log: c.Log, stop: func() {},
 		transport: &http.Transport{
 			Proxy:             http.ProxyFromEnvironment,
 			DialContext:       (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
@@ -135,8 +140,9 @@ type call struct {
 	most    anvil.Usage // that it can take
 	held    *reservation
 	row     anvil.ModelCall
-	began   time.Time // by the real clock: for the estimate of what was cut
-	broken  bool      // the connection to the engine has to break
+	began   time.Time     // by the real clock: for the estimate of what was cut
+	answer  *bytes.Buffer // what the engine got, if that is kept; else nil
+	broken  bool          // the connection to the engine has to break
 }
 
 // Front answers what is below a run's model path before next sees it: a mux would
@@ -216,6 +222,9 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, c *call, p *pass
 		return no
 	}
 	c.began = time.Now()
+	if g.keep != nil {
+		c.answer = new(bytes.Buffer)
+	}
 	buffer := buffers.Get().(*[]byte)
 	defer buffers.Put(buffer)
 	a, no := g.ask(c.ctx, c, *buffer)
@@ -226,6 +235,7 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, c *call, p *pass
 	m := &meter{protocol: c.route.protocol, stream: streams(a), status: a.StatusCode}
 	no = g.relay(w, c, a, *buffer, m)
 	g.settle(c, m, no)
+	g.file(c)
 	if no != nil {
 		g.log.Info("model call cut", "run", id(p), "model", c.row.Model, "upstream", c.row.Upstream, "code", no.code, "cause", no.cause)
 	}

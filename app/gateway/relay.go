@@ -60,6 +60,7 @@ func (g *Gateway) relay(w http.ResponseWriter, c *call, a *answer, buf []byte, m
 			if err != nil {
 				held = 0 // nothing follows: it is no key
 			}
+			c.hear(chunk[:len(chunk)-held])
 			if _, wrong := w.Write(chunk[:len(chunk)-held]); wrong != nil {
 				return gone(c, wrong)
 			}
