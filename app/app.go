@@ -15,6 +15,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 	"github.com/seed-bc0cc349/anvil/app/blob"
 	"github.com/seed-bc0cc349/anvil/app/dispatch"
@@ -48,17 +50,18 @@ const patience = 11 * time.Hour
 
 // App is one server.
 type App struct {
-	cfg    *config.Config
-	log    *slog.Logger
-	now    func() time.Time
-	unlock func()
-	store  *store.Store
-	blobs  *blob.Store
-	queue  *queue.Queue
-	reaper *lease.Reaper
-	models *gateway.Gateway
-	clear  *clearance
-	server *http.Server
+	cfg      *config.Config
+	log      *slog.Logger
+	now      func() time.Time
+	unlock   func()
+	store    *store.Store
+	blobs    *blob.Store
+	queue    *queue.Queue
+	reaper   *lease.Reaper
+	models   *gateway.Gateway
+	registry *prometheus.Registry // nil if nobody wants to know
+	clear    *clearance
+	server   *http.Server
 }
 
 // New puts a server together from its configuration. It opens the database and
@@ -154,7 +157,12 @@ func (a *App) connect(ctx context.Context) error {
 		Store: a.store, Provider: actions, Prepare: preparer, Server: cfg.PublicURL, Now: now, Log: log,
 		StartWithin: cfg.Limits.StartWithin, Settle: 20 * time.Second, Times: 3, Patience: patience,
 	}
-	if a.models, err = gatewayOf(cfg, a.store, a.blobs, now, log); err != nil {
+	a.registry = registryOf(cfg)
+	var registerer prometheus.Registerer
+	if a.registry != nil {
+		registerer = a.registry
+	}
+	if a.models, err = gatewayOf(cfg, a.store, a.blobs, registerer, now, log); err != nil {
 		return err
 	}
 	a.store.Changed = a.models.Forget
@@ -259,6 +267,11 @@ func (a *App) Run(ctx context.Context, listener net.Listener) error {
 	defer a.close()
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
+	stopMetrics, err := serveMetrics(a.cfg.MetricsListen, a.registry)
+	if err != nil {
+		return err
+	}
+	defer stopMetrics()
 	if err := a.models.Start(work); err != nil {
 		return err
 	}
@@ -274,7 +287,6 @@ func (a *App) Run(ctx context.Context, listener net.Listener) error {
 	go func() { served <- a.server.Serve(listener) }()
 	a.log.Info("serving", "address", listener.Addr().String(), "public_url", a.cfg.PublicURL)
 
-	var err error
 	select {
 	case <-ctx.Done():
 	case err = <-served:

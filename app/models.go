@@ -9,6 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 	"github.com/seed-bc0cc349/anvil/app/blob"
 	"github.com/seed-bc0cc349/anvil/app/gateway"
@@ -18,7 +20,7 @@ import (
 )
 
 // gatewayOf makes the gateway that a configuration asks for.
-func gatewayOf(cfg *config.Config, s *store.Store, blobs *blob.Store, now func() time.Time, log *slog.Logger) (*gateway.Gateway, error) {
+func gatewayOf(cfg *config.Config, s *store.Store, blobs *blob.Store, registry prometheus.Registerer, now func() time.Time, log *slog.Logger) (*gateway.Gateway, error) {
 	upstreams, err := upstreamsOf(cfg)
 	if err != nil {
 		return nil, err
@@ -44,7 +46,7 @@ func gatewayOf(cfg *config.Config, s *store.Store, blobs *blob.Store, now func()
 	}
 	return gateway.New(gateway.Config{
 		Store: s, Upstreams: upstreams, Prices: prices, Budgets: budgetsOf(cfg), Cheaper: g.CheaperModels, Hosted: g.HostedTools, BodyBytes: g.BodyBytes, OutputTokens: g.OutputTokens,
-		Parallel: g.ParallelCalls, Silence: g.AnswerWithin, Keep: keep, Now: now, Log: log,
+		Parallel: g.ParallelCalls, Silence: g.AnswerWithin, Keep: keep, Metrics: registry, Now: now, Log: log,
 		Models: func(e anvil.EngineInfo) []string {
 			var all []string
 			for _, m := range slices.Concat([]string{e.Model}, cfg.Engines[e.Name].Models, g.SmallModels) {

@@ -33,6 +33,11 @@ type Config struct {
 	// proxy that ends TLS in front. Port 0 takes any free port; the log says which.
 	Listen string `yaml:"listen"`
 
+	// MetricsListen is the address, HOST:PORT, on which /metrics is served for
+	// Prometheus, apart from everything else. Default: empty, which means nowhere:
+	// it tells what is spent to whoever reaches it.
+	MetricsListen string `yaml:"metrics_listen"`
+
 	// PublicURL is the address by which people's browsers, GitHub's webhooks and
 	// runners reach this server, such as https://anvil.example.com. Required.
 	//

@@ -80,6 +80,11 @@ func (c *Config) checkServer(ps *Problems) {
 	} else if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		ps.add(CodeValue, "listen", "Use a port from 0 to 65535; 0 takes any free one", "%q is not a port", port)
 	}
+	if c.MetricsListen != "" {
+		if _, _, err := net.SplitHostPort(c.MetricsListen); err != nil {
+			ps.add(CodeValue, "metrics_listen", "Write HOST:PORT, such as 127.0.0.1:9090, or leave it out", "%q is not an address to listen on", c.MetricsListen)
+		}
+	}
 	if c.PublicURL == "" {
 		ps.add(CodePublicURL, "public_url", "Set it to the https address by which GitHub and runners reach this server", "missing")
 	} else if wrong := wrongURL(c.PublicURL, false); wrong != "" {

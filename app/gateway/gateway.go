@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 )
 
@@ -47,8 +49,10 @@ type Config struct {
 	Silence time.Duration
 	// Keep stores what was said in a call; nil: nothing of it is kept.
 	Keep func(ctx context.Context, run anvil.RunID, name string, content io.Reader) error
-	Now  func() time.Time
-	Log  *slog.Logger
+	// Metrics is where calls are counted; nil: nowhere.
+	Metrics prometheus.Registerer
+	Now     func() time.Time
+	Log     *slog.Logger
 }
 
 // Gateway serves runapi.PathModel.
@@ -70,6 +74,7 @@ type Gateway struct {
 	log       *slog.Logger
 	transport http.RoundTripper
 	ledger    *ledger
+	metrics   *metrics
 	stop      func()
 
 	// mu guards what is known of runs: it is held for moments.
@@ -91,8 +96,9 @@ func New(c Config) *Gateway {
 			ForceAttemptHTTP2: true, DisableCompression: true, MaxIdleConnsPerHost: 64, IdleConnTimeout: 90 * time.Second,
 			TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: c.Silence, MaxResponseHeaderBytes: 64 << 10,
 		},
-		ledger: newLedger(c.Store, c.Budgets, c.Now, c.Log),
-		passes: map[anvil.RunID]*pass{}, live: map[anvil.RunID]map[*call]struct{}{},
+		metrics: newMetrics(c.Metrics),
+		ledger:  newLedger(c.Store, c.Budgets, c.Now, c.Log),
+		passes:  map[anvil.RunID]*pass{}, live: map[anvil.RunID]map[*call]struct{}{},
 	}
 	for _, u := range c.Upstreams {
 		g.upstreams = append(g.upstreams, newUpstream(u, c.Log))
@@ -141,6 +147,7 @@ type call struct {
 	held    *reservation
 	row     anvil.ModelCall
 	began   time.Time     // by the real clock: for the estimate of what was cut
+	first   time.Duration // until the answer began
 	answer  *bytes.Buffer // what the engine got, if that is kept; else nil
 	broken  bool          // the connection to the engine has to break
 }
@@ -232,6 +239,7 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, c *call, p *pass
 		g.settle(c, nil, no)
 		return no
 	}
+	c.first = time.Since(c.began)
 	m := &meter{protocol: c.route.protocol, stream: streams(a), status: a.StatusCode}
 	no = g.relay(w, c, a, *buffer, m)
 	g.settle(c, m, no)
@@ -244,6 +252,9 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, c *call, p *pass
 
 // refuse tells an engine why its call is not answered.
 func (g *Gateway) refuse(w http.ResponseWriter, id anvil.RunID, rt route, no *refusal) {
+	if rt.relay == "" || no.status < 500 && no.code != CodeUpstream && no.code != CodeKey && no.code != CodeGone {
+		g.metrics.refused(no.code)
+	}
 	g.log.Info("model call refused", "run", string(id[:min(len(id), 100)]), "code", no.code, "what", no.what, "cause", no.cause)
 	no.write(w, rt.protocol)
 }

@@ -106,6 +106,7 @@ func (g *Gateway) settle(c *call, m *meter, no *refusal) {
 		row.Usage.Unpriced = 1
 	}
 	g.ledger.settle(row, c.held)
+	g.metrics.settled(row, time.Since(c.began), c.first)
 }
 
 // Waits says until when a run gets no slot, because a budget of its day is used up,
