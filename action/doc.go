@@ -27,7 +27,9 @@
 //     and a bundle. The bundle is uploaded before anything else runs: what is
 //     published is what the agent left, whatever the checks do to the machine.
 //  6. Verify ([verify]). The project's checks run in a fresh checkout of that
-//     commit, as untrusted as the agent.
+//     commit and a fresh confinement, as untrusted as the agent.
+//     If they fail, the agent is told what they printed and goes on in its own
+//     confinement, a bounded number of times; then it is collected and verified again.
 //  7. Report. The verification record and the log are uploaded; finish hands the run
 //     back, and the lease is over. What happens to the bundle is decided by the server.
 //

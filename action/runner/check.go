@@ -14,7 +14,10 @@ import (
 
 // verify runs the project's checks on a fresh checkout of the result.
 func (j *job) verify(work context.Context, w *workspace.Workspace, r *workspace.Result) (verify.Record, error) {
-	dir, err := w.Checkout(work, r, "verify")
+	j.verified = r.Tree
+	j.checkouts++
+	purpose := fmt.Sprintf("verify-%d", j.checkouts) // each round gets a tree and a home that nothing has touched
+	dir, err := w.Checkout(work, r, purpose)
 	if err != nil {
 		return verify.Record{}, &runapi.Error{Code: codeWorkspace, What: fmt.Sprintf("The result could not be checked out: %v.", err)}
 	}
@@ -22,7 +25,7 @@ func (j *job) verify(work context.Context, w *workspace.Workspace, r *workspace.
 	if len(plan.Commands) == 0 {
 		plan = verify.Detect(dir)
 	}
-	c, err := j.surround(w, "verify", dir, w.BesideChecks(r), nil, nil)
+	c, err := j.surround(w, purpose, dir, w.BesideChecks(r), nil, nil)
 	if err != nil {
 		return verify.Record{}, err
 	}

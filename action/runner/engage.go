@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/seed-bc0cc349/anvil/action/agent"
 	"github.com/seed-bc0cc349/anvil/action/redact"
@@ -13,64 +15,89 @@ import (
 	"github.com/seed-bc0cc349/anvil/app/runapi"
 )
 
-// engage lets the agent work, and returns when nothing of it runs any more.
-func (j *job) engage(work context.Context, w *workspace.Workspace) (agent.Answer, error) {
+// engagement is the agent with all that it works with, through the turns of a run.
+type engagement struct {
+	job    *job
+	engine agent.Engine
+	task   agent.Work
+	stream *redact.Writer
+	left   time.Duration // of the engine's time, for all turns together
+	closes []func()      // what was opened, in order
+}
+
+// close ends what the agent was given. Nothing of the agent runs any more.
+func (e *engagement) close() {
+	for _, c := range slices.Backward(e.closes) {
+		c()
+	}
+}
+
+// engage prepares everything for the agent. The engagement is to be closed, even if
+// there is an error.
+func (j *job) engage(work context.Context, w *workspace.Workspace) (*engagement, error) {
+	e := &engagement{job: j, left: j.limits().work}
 	kind := j.assignment.Engine.Kind
-	engine, ok := agent.Engines()[kind]
-	if !ok {
-		return agent.Answer{}, &runapi.Error{
+	var ok bool
+	if e.engine, ok = agent.Engines()[kind]; !ok {
+		return e, &runapi.Error{
 			Code: agent.CodeUnknown, What: fmt.Sprintf("This runner (%s) has no engine of the kind %q.", j.Version, kind),
 			Next: "Update the action, or configure an engine of another kind.",
 		}
 	}
-	program, err := engine.Find(j.assignment.Engine, j.Environ)
+	program, err := e.engine.Find(j.assignment.Engine, j.Environ)
 	if err != nil {
-		return agent.Answer{}, err
+		return e, err
 	}
 	c, err := j.surround(w, "agent", w.Tree(), w.Beside(), program.Needs, j.assignment.Engine.PassEnv)
 	if err != nil {
-		return agent.Answer{}, err
+		return e, err
 	}
-	defer func() { _ = c.Close() }()
-	home := c.home
-	env, closeNetwork, err := j.network(c, home, c.env)
+	e.closes = append(e.closes, func() { _ = c.Close() })
+	env, closeNetwork, err := j.network(c, c.home, c.env)
 	if err != nil {
-		return agent.Answer{}, err
+		return e, err
 	}
-	defer closeNetwork()
-	got := j.resume(work, w, engine, home)
-	j.saver = newSaver(j, w, home, engine, got)
-	task := agent.Work{
+	e.closes = append(e.closes, closeNetwork)
+	got := j.resume(work, w, e.engine, c.home)
+	j.saver = newSaver(j, w, c.home, e.engine, got)
+	e.task = agent.Work{
 		Engine:  j.assignment.Engine,
 		Program: program,
 		Prompt:  j.prompt(got),
 		Resume:  got.reference,
 		Tree:    w.Tree(),
-		Home:    home,
+		Home:    c.home,
 		Env:     env,
 		Confine: c,
 		Grace:   grace,
 	}
-	if task.Instructions, err = j.instructions(work, w); err != nil {
-		return agent.Answer{}, err
+	if e.task.Instructions, err = j.instructions(work, w); err != nil {
+		return e, err
 	}
-	closeServices, err := j.serve(&task, c)
+	closeServices, err := j.serve(&e.task, c)
 	if err != nil {
-		return agent.Answer{}, err
+		return e, err
 	}
-	defer closeServices()
-	limited, cancel := context.WithTimeoutCause(work, j.limits().work, errWorkLimit)
+	e.stream = redact.NewWriter(j.secrets, j.stream())
+	e.task.Raw = e.stream
+	e.closes = append(e.closes, closeServices, func() { _ = e.stream.Close() })
+	return e, nil
+}
+
+// turn lets the agent work, and returns when nothing of it runs any more.
+func (e *engagement) turn(work context.Context) (agent.Answer, error) {
+	j := e.job
+	limited, cancel := context.WithTimeoutCause(work, e.left, errWorkLimit)
 	defer cancel()
-	stream := redact.NewWriter(j.secrets, j.stream())
-	defer func() { _ = stream.Close() }()
-	task.Raw = stream
-	turn, err := engine.Start(limited, task)
+	start := time.Now()
+	defer func() { e.left -= time.Since(start) }()
+	turn, err := e.engine.Start(limited, e.task)
 	if err != nil {
 		return agent.Answer{}, err
 	}
 	stopSaving := j.saveWhile(work)
-	for e := range turn.Events() {
-		j.witness(e)
+	for event := range turn.Events() {
+		j.witness(event)
 	}
 	answer, err := turn.Wait()
 	stopSaving()

@@ -48,7 +48,12 @@ func (j *job) perform(work, life context.Context) runapi.FinishRequest {
 	}
 
 	j.enter(phaseWork, "Work: "+j.assignment.Engine.Name)
-	answer, workErr := j.engage(work, w)
+	e, workErr := j.engage(work, w)
+	defer e.close()
+	var answer agent.Answer
+	if workErr == nil {
+		answer, workErr = e.turn(work)
+	}
 	asked := workErr == nil && j.asked(work)
 	result, err := j.collect(work, life, w)
 	if workErr == nil {
@@ -86,7 +91,7 @@ func (j *job) perform(work, life context.Context) runapi.FinishRequest {
 		return f
 	}
 	f.Verification = record.Summary()
-	return f
+	return j.repair(work, life, w, e, f)
 }
 
 // prepare makes the workspace in the job's temporary directory, which GitHub

@@ -99,8 +99,10 @@ type job struct {
 	journal    *journal
 	phases     phases
 
-	choice  *confine.Choice // what untrusted programs run in
-	refused refusals        // by the egress proxies
+	verified  string          // tree that the checks were last run on
+	checkouts int             // for checks
+	choice    *confine.Choice // what untrusted programs run in
+	refused   refusals        // by the egress proxies
 
 	raw      *joblog.Clipped // the engine's own output; nil until it starts
 	uploaded string          // digest of the bundle, as the server stored it

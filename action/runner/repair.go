@@ -1,0 +1,82 @@
+package runner
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+
+	"github.com/seed-bc0cc349/anvil/action/agent"
+	"github.com/seed-bc0cc349/anvil/action/verify"
+	"github.com/seed-bc0cc349/anvil/action/workspace"
+	"github.com/seed-bc0cc349/anvil/app/runapi"
+)
+
+// repair tells the agent of failed checks and lets it go on, collects and verifies
+// again, as often as the assignment says. It takes what is to be handed back, f, and
+// returns what is to be handed back now. A round that fails in itself, or changes
+// nothing, leaves the result of the one before.
+func (j *job) repair(work, life context.Context, w *workspace.Workspace, e *engagement, f runapi.FinishRequest) runapi.FinishRequest {
+	for round := 1; round <= j.assignment.RepairRounds && f.Verification.Status == runapi.VerifyFailed; round++ {
+		j.enter(phaseWork, fmt.Sprintf("Repair, round %d of %d", round, j.assignment.RepairRounds))
+		j.journal.add(runapi.KindNote, fmt.Sprintf("The checks failed; the engine is told, round %d of %d.", round, j.assignment.RepairRounds), nil)
+		if f.Engine.Resume != "" {
+			e.task.Resume = f.Engine.Resume
+		}
+		e.task.Prompt = agent.Repair(j.assignment.Prompt, rand.Text(), f.Verification.Checks)
+		answer, err := e.turn(work)
+		if haltOf(work) != nil {
+			return j.repairHalted(work, life, w, answer, f)
+		}
+		if err != nil {
+			j.warn("The engine failed at the repair, and the result stays as it was: %v", err)
+			return f
+		}
+		asked := j.asked(work)
+		result, err := j.collect(work, life, w)
+		if err == nil && result != nil {
+			j.saver.save(life, result)
+			if !asked && result.Commit != f.Head {
+				err = j.propose(life, result)
+			}
+		}
+		next := j.handOver(answer, runapi.Proposed)
+		switch {
+		case err != nil:
+			return j.failed(work, answer, err)
+		case asked || result == nil:
+			why := "nothing is changed any more"
+			if asked {
+				why = "the agent has asked a person, and goes on with the answer"
+			}
+			next.Result = runapi.Unchanged
+			next.Verification = verify.Unverified("", why).Summary()
+			j.uploaded, j.record = "", nil
+			return next
+		case result.Tree == j.verified:
+			j.warn("The engine changed nothing, and the checks still fail.")
+			return f
+		}
+		j.attach(&next, result)
+		j.enter(phaseVerify, "Verify again")
+		record, err := j.verify(work, w, result)
+		if err != nil {
+			next = j.failed(work, answer, err)
+			j.attach(&next, result)
+			return next
+		}
+		next.Verification = record.Summary()
+		f = next
+	}
+	return f
+}
+
+// repairHalted hands back a run that was stopped in a repair round.
+func (j *job) repairHalted(work, life context.Context, w *workspace.Workspace, answer agent.Answer, before runapi.FinishRequest) runapi.FinishRequest {
+	result, err := j.collect(work, life, w)
+	if err == nil && result != nil {
+		j.saver.save(life, result)
+	}
+	f := j.failed(work, answer, haltOf(work))
+	f.Head, f.Bundle = before.Head, before.Bundle
+	return f
+}
