@@ -54,7 +54,6 @@ type Choice struct {
 
 	kind    kind
 	system  []Mount // of the machine, made visible read-only
-	builds  string  // the machine's cache of Go builds; empty: none
 	env     environ
 	program string // of a container engine's client
 	image   string // of its containers

@@ -9,7 +9,7 @@ import (
 // those that say where tools, languages and package caches are.
 var allowed = []string{
 	"PATH", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TERM", "TZ",
-	"GOCACHE", "GOMODCACHE", "GOPATH", "GOROOT", "GOFLAGS", "GOPROXY", "GOSUMDB", "GONOSUMDB",
+	"GOCACHE", "GOCACHEPROG", "GOMODCACHE", "GOPATH", "GOROOT", "GOFLAGS", "GOPROXY", "GOSUMDB", "GONOSUMDB",
 	"GONOPROXY", "GOTOOLCHAIN", "CGO_ENABLED",
 	"npm_config_cache", "npm_config_registry", "CARGO_HOME", "RUSTUP_HOME", "CARGO_REGISTRIES_CRATES_IO_PROTOCOL",
 	"JAVA_HOME", "SSL_CERT_FILE", "SSL_CERT_DIR",

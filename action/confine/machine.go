@@ -42,7 +42,7 @@ func (c *Choice) useMachine() {
 	}
 	c.ownCaches()
 	if builds := e.under("GOCACHE", ".cache/go-build"); builds != "" {
-		c.builds = builds
+		c.env.set("GOCACHEPROG", insideRunner+" go-cache "+InsideHome+"/go-build")
 		c.system = append(c.system, Mount{Outside: builds, Inside: insideBuilds})
 	}
 	if modules := e.modules(); readable(modules) {
@@ -61,6 +61,7 @@ func (c *Choice) ownCaches() {
 	} {
 		c.env.set(name, InsideHome+"/"+place)
 	}
+	c.env.set("GOCACHEPROG", "") // the job's own is not there inside
 }
 
 // show makes a directory with tools visible at its own place, unless that would

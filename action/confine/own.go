@@ -18,9 +18,6 @@ var caches = []string{"cargo", "npm", "go", "go-build"}
 // followed, and nothing of the confinement runs.
 func (b *box) own() error {
 	if !b.owned {
-		if err := b.seed(); err != nil {
-			return fmt.Errorf("seed the build cache: %w", err)
-		}
 		b.before += b.written()
 	}
 	if b.user == os.Geteuid() {

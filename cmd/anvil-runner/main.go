@@ -5,9 +5,9 @@
 //	anvil-runner contain   say what an agent would be contained by on this machine; 1 if by nothing
 //	anvil-runner version   the version
 //
-// What happens in between is told in package action. Two more verbs are how it runs
-// untrusted programs, and not for people: supervise (see confine.Supervise) and
-// inside (see confine.Inside).
+// What happens in between is told in package action. Three more verbs are how it runs
+// untrusted programs, and not for people: supervise (see confine.Supervise), inside
+// (see confine.Inside) and go-cache (see confine.GoCache).
 package main
 
 import (
@@ -34,6 +34,8 @@ func run(args []string) int {
 		return confine.Supervise(args)
 	case verb == "inside" && len(args) == 1:
 		return confine.Inside(args[0])
+	case verb == "go-cache" && len(args) == 1:
+		return confine.GoCache(os.Stdin, os.Stdout, args[0])
 	case verb == "contain" && len(args) == 0:
 		return contain()
 	case verb == "version" && len(args) == 0:
