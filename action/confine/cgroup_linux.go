@@ -30,7 +30,7 @@ type cgroup struct {
 // fails: lacks says why a controller is missing.
 func newCgroup(limits runapi.Containment) *cgroup {
 	g := &cgroup{dirs: map[string]string{}}
-	name := "anvil-" + strconv.FormatUint(rand.Uint64(), 36)
+	name := fmt.Sprintf("anvil-%d-%s", os.Getpid(), strconv.FormatUint(rand.Uint64(), 36))
 	own := ownCgroups()
 	if _, err := os.Stat(cgroupRoot + "/cgroup.controllers"); err == nil {
 		g.v2 = true
@@ -38,6 +38,7 @@ func newCgroup(limits runapi.Containment) *cgroup {
 		// below it, and as root at the top.
 		for _, parent := range []string{own[""], filepath.Dir(own[""]), "/"} {
 			dir := filepath.Join(cgroupRoot, parent, name)
+			sweep(filepath.Dir(dir))
 			if g.make2(dir) {
 				break
 			}
@@ -45,6 +46,7 @@ func newCgroup(limits runapi.Containment) *cgroup {
 	} else {
 		for _, controller := range []string{"memory", "pids", "cpu"} {
 			dir := filepath.Join(cgroupRoot, controller, own[controller], name)
+			sweep(filepath.Dir(dir))
 			if os.Mkdir(dir, 0o755) == nil {
 				g.dirs[controller] = dir
 			}
@@ -82,6 +84,17 @@ func (g *cgroup) make2(dir string) bool {
 	}
 	g.dirs = found
 	return true
+}
+
+// sweep takes away the empty cgroups of runners that were killed.
+func sweep(parent string) {
+	left, _ := filepath.Glob(filepath.Join(parent, "anvil-*-*"))
+	for _, dir := range left {
+		pid, err := strconv.Atoi(strings.SplitN(filepath.Base(dir), "-", 3)[1])
+		if err == nil && syscall.Kill(pid, 0) == syscall.ESRCH {
+			_ = os.Remove(dir) // fails while something is in it
+		}
+	}
 }
 
 // setting is a file of a cgroup.
