@@ -15,13 +15,15 @@
 //     that people can watch.
 //  3. Prepare ([workspace]). The exact base commit is fetched with a read token that
 //     only that one git process sees, and becomes a tree and a repository that
-//     belong to the agent.
+//     belong to the agent. What an earlier run of the thread left, its unfinished tree
+//     and the engine's conversation ([conversation]), is put back into them. While the
+//     work goes on, and when it ends in whatever way, both are saved for the next one.
 //  4. Work ([agent], [confine], [egress]). The agent runs, untrusted, with a scrubbed
 //     environment and a home of its own; its way out is a proxy that knows whom it
 //     may speak to, and its way to models and tools is the runner's local endpoint
-//     ([endpoint]), which alone knows the lease token. What it prints is cleaned, redacted ([redact]) and
-//     printed where it can't command the runner ([joblog]). When it has ended, so
-//     has everything that it started.
+//     ([endpoint]), which alone knows the lease token. What it prints is cleaned,
+//     redacted ([redact]) and printed where it can't command the runner ([joblog]).
+//     When it has ended, so has everything that it started.
 //  5. Collect ([workspace]). The tree, and nothing else that the agent left, becomes
 //     one commit on the base commit, in a repository that the agent never saw,
 //     and a bundle. The bundle is uploaded before anything else runs: what is

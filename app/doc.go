@@ -38,7 +38,9 @@
 //
 // Ask (tools). While it works, the agent may ask the server for what it needs to
 // know, and people for what it can't: by tools, each call written into the audit
-// trail first.
+// trail first. A run whose agent has asked a person ends and waits, without a runner;
+// the answer, a command in the thread, opens the next attempt, which goes on in the
+// same conversation (package lease keeps what a run left, sealed).
 //
 // Finish (lease). The runner hands over an outcome and a bundle, once.
 //

@@ -260,7 +260,7 @@ type Limits struct {
 	RenewEvery time.Duration `yaml:"renew_every"`
 
 	// HoldFor is how long a held proposal waits for a person. Default: 168h,
-	// seven days. Then the task fails, and its bundle is deleted.
+	// seven days. Then the task fails.
 	HoldFor time.Duration `yaml:"hold_for"`
 
 	// AnswerWithin is how long a question of the agent's waits for a person.
