@@ -49,6 +49,9 @@ func TestWorkflowMakesAPullRequest(t *testing.T) {
 		t.Fatalf("the pull request has no %s", witness)
 	}
 	for name := range strings.Lines(names) {
+		if strings.HasPrefix(name, "ANVIL_TOOLS_") { // the runner's own endpoint, and the token that opens only it
+			continue
+		}
 		for _, prefix := range []string{"ACTIONS_", "GITHUB_", "RUNNER_", "ANVIL_", "WORKFLOWTEST_", "DOCKER_"} {
 			if strings.HasPrefix(name, prefix) {
 				t.Errorf("the agent sees %s of the job", strings.TrimSpace(name))
