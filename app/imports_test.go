@@ -47,8 +47,11 @@ var law = map[string]struct {
 	"app/sanitize": {allow: []string{"app/anvil"}},
 	"app/secret":   {},
 
+	// what simulated services share
+	"app/simulated": {std: true},
+
 	"app/gateway/modeltest":                 {},
-	"app/github/githubtest":                 {},
+	"app/github/githubtest":                 {allow: []string{"app/simulated"}},
 	"app/github/githubtest/openapi":         {},
 	"app/github/githubtest/openapi/extract": {},
 

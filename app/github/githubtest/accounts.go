@@ -1,6 +1,8 @@
 package githubtest
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"time"
@@ -75,6 +77,12 @@ func must[T any](v T, err error) T {
 		panic("githubtest: " + err.Error())
 	}
 	return v
+}
+
+// digest is the hexadecimal SHA-256 of b.
+func digest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
 }
 
 func (s *Server) accountJSON(a *Account) obj {

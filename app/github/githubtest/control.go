@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/seed-bc0cc349/anvil/app/simulated"
 )
 
 // control is the API with which tests and people make things happen that on
@@ -97,8 +99,9 @@ func replyField(w http.ResponseWriter, v any, field string) {
 func replyError(w http.ResponseWriter, err error) {
 	status := http.StatusUnprocessableEntity
 	var m missing
+	var noFault simulated.NoFaultError
 	switch {
-	case errors.As(err, &m):
+	case errors.As(err, &m), errors.As(err, &noFault):
 		status = http.StatusNotFound
 	case errors.Is(err, errConflict):
 		status = http.StatusConflict

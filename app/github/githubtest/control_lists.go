@@ -7,11 +7,13 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/seed-bc0cc349/anvil/app/simulated"
 )
 
 func (s *Server) controlFaults(mux *http.ServeMux) {
 	on(mux, "GET /_sim/faults", func(*http.Request, none) (any, error) { return s.Faults(), nil })
-	on(mux, "POST /_sim/faults", func(_ *http.Request, in Fault) (any, error) { return s.setFault(in) })
+	on(mux, "POST /_sim/faults", func(_ *http.Request, in Fault) (any, error) { return s.faults.Set(in) })
 	on(mux, "DELETE /_sim/faults", func(*http.Request, none) (any, error) { s.ClearFaults(); return nil, nil })
 	on(mux, "GET /_sim/faults/{fault}", func(r *http.Request, _ none) (any, error) {
 		id := int(pathInt(r, "fault"))
@@ -28,12 +30,12 @@ func (s *Server) controlFaults(mux *http.ServeMux) {
 		}
 		list := s.Faults()
 		if id < 1 || id > len(list) {
-			return nil, notFound("fault %d", id)
+			return nil, simulated.NoFaultError(id)
 		}
 		return list[id-1], nil
 	})
 	on(mux, "DELETE /_sim/faults/{fault}", func(r *http.Request, _ none) (any, error) {
-		return nil, s.releaseFault(int(pathInt(r, "fault")))
+		return nil, s.faults.Release(int(pathInt(r, "fault")))
 	})
 }
 

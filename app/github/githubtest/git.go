@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/seed-bc0cc349/anvil/app/simulated"
 )
 
 // gitPath is what git asks for over smart HTTP.
@@ -64,11 +66,11 @@ func (s *Server) serveGit(w http.ResponseWriter, r *http.Request) {
 	}
 	// A pack counts as pushed once it is here, whether or not the client hears of it;
 	// and refs, pull requests and webhooks are up to date before it does.
-	held := &heldAnswer{header: http.Header{}}
+	held := &simulated.Held{}
 	if err := s.moveRefs(repo, who, func() error { backend.ServeHTTP(held, inner); return nil }); err != nil {
 		s.log.Error("recording a push", "repository", repo.FullName(), "error", err)
 	}
-	held.send(w, held.body.Len())
+	held.Send(w)
 }
 
 // spool keeps a request's body in a file, so that its length is known. The

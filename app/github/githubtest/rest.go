@@ -12,6 +12,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/seed-bc0cc349/anvil/app/simulated"
 )
 
 // call is one authenticated request to the REST API.
@@ -106,7 +108,7 @@ func (s *Server) restAPI() http.Handler {
 	// issues/comments/{id} and issues/{number}/comments are each no more specific
 	// than the other, which one ServeMux refuses to decide.
 	return s.byRepositoryID(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if matchPath("/repos/*/*/issues/comments/**", r.URL.Path) {
+		if simulated.Match("/repos/*/*/issues/comments/**", r.URL.Path) {
 			comments.ServeHTTP(w, r)
 			return
 		}

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/seed-bc0cc349/anvil/app/simulated"
 )
 
 // Options configure a simulated GitHub.
@@ -57,8 +59,8 @@ type Server struct {
 	git    gitProgram
 	http   *http.Server
 	issuer *issuer
-	ledger *ledger
-	faults *faults
+	ledger *simulated.Ledger
+	faults *simulated.Faults
 	pages  *pages
 	hooks  *http.Client // delivers webhooks
 
@@ -132,8 +134,8 @@ func (s *Server) open() error {
 		return err
 	}
 	s.world = newWorld(s.opts.Dispatch)
-	s.ledger = newLedger(s.opts.Now)
-	s.faults = newFaults(s.ledger)
+	s.ledger = simulated.NewLedger(s.opts.Now, s.log)
+	s.faults = simulated.NewFaults(s.ledger, faultBody)
 	s.hooks = newHookClient()
 	s.ctx, s.stop = context.WithCancel(context.Background())
 
@@ -181,7 +183,8 @@ func (s *Server) routes() http.Handler {
 
 // record writes a request into the ledger and lets faults have their way with it.
 func (s *Server) record(kind string, next http.Handler) http.Handler {
-	return s.ledger.record(kind, s.log, s.faults.inject(s.ctx, next))
+	const prefix = "/api/v3"
+	return s.ledger.Record(kind, prefix, kind != "git", s.faults.Inject(s.ctx, prefix, next))
 }
 
 // Close ends everything that the server does and waits for it: jobs are
@@ -190,7 +193,7 @@ func (s *Server) record(kind string, next http.Handler) http.Handler {
 func (s *Server) Close() error {
 	s.closing.Do(func() {
 		s.stop()
-		s.faults.releaseAll()
+		s.faults.Clear()
 		_ = s.http.Close()
 	})
 	s.work.Wait()

@@ -13,6 +13,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/seed-bc0cc349/anvil/app/simulated"
 )
 
 // Delivery is one attempt to deliver a webhook. A redelivery is another one with
@@ -183,9 +185,9 @@ func (s *Server) carry(d *Delivery, url string, before chan struct{}) {
 	times := 1
 	status, code, answered, body := "", 0, http.Header(nil), ""
 	start := time.Now()
-	f := s.faults.meet(deliverMethod, d.Event)
+	f := s.faults.Meet(simulated.Deliver, d.Event)
 	if f != nil {
-		s.faults.hit(f)
+		s.faults.Hit(f)
 		switch f.Do {
 		case DoDrop, DoStatus:
 			status, code = "failed to connect to host", http.StatusBadGateway
@@ -195,7 +197,7 @@ func (s *Server) carry(d *Delivery, url string, before chan struct{}) {
 			case <-s.ctx.Done():
 			}
 		case DoStall:
-			s.faults.hold(f, s.ctx)
+			s.faults.Hold(f, s.ctx)
 		case DoDuplicate:
 			times = 2
 		}

@@ -1,9 +1,8 @@
-package githubtest
+package simulated
 
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"net/http"
 	"path"
@@ -12,49 +11,50 @@ import (
 	"time"
 )
 
-// inject lets faults act on the requests to next.
-func (x *faults) inject(server context.Context, next http.Handler) http.Handler {
+// Inject lets faults act on the requests to next, whose paths are matched without
+// prefix, until the server's context ends. It belongs inside of [Ledger.Record].
+func (x *Faults) Inject(server context.Context, prefix string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		f := x.meet(r.Method, strings.TrimPrefix(r.URL.Path, "/api/v3"))
+		f := x.Meet(r.Method, strings.TrimPrefix(r.URL.Path, prefix))
 		if f == nil {
 			next.ServeHTTP(w, r)
 			return
 		}
-		rec, _ := w.(*recordingWriter)
-		x.ledger.seen(r, func(e *Entry) { e.Fault = f.ID })
+		rec, _ := w.(*recorder)
+		x.ledger.Note(r, func(e *Entry) { e.Fault = f.ID })
 		switch f.Do {
 		case DoStatus:
-			x.hit(f)
-			f.answer(w)
+			x.Hit(f)
+			x.answer(w, f)
 		case DoDrop:
-			x.hit(f)
+			x.Hit(f)
 			rec.cut()
 		case DoDelay:
-			x.hit(f)
+			x.Hit(f)
 			select {
 			case <-time.After(time.Duration(f.DelayMS) * time.Millisecond):
 			case <-server.Done():
 			}
 			next.ServeHTTP(w, r)
 		case DoStall:
-			x.hit(f)
-			x.hold(f, server)
+			x.Hit(f)
+			x.Hold(f, server)
 			next.ServeHTTP(w, r)
 		default:
 			// The effect does not depend on whether the client is still there.
-			answer := &heldAnswer{header: http.Header{}}
+			answer := &Held{}
 			next.ServeHTTP(answer, r.WithContext(context.WithoutCancel(r.Context())))
-			x.hit(f)
+			x.Hit(f)
 			switch f.Do {
 			case DoAcceptDrop:
 				rec.cut()
 			case DoAcceptFail:
-				f.answer(w)
+				x.answer(w, f)
 			case DoAcceptStall:
-				x.hold(f, r.Context(), server)
-				answer.send(w, answer.body.Len())
+				x.Hold(f, r.Context(), server)
+				answer.Send(w)
 			case DoTruncate:
-				answer.header.Set("Content-Length", strconv.Itoa(answer.body.Len()))
+				answer.Header().Set("Content-Length", strconv.Itoa(answer.body.Len()))
 				answer.send(w, answer.body.Len()/2)
 				rec.cut()
 			}
@@ -63,7 +63,7 @@ func (x *faults) inject(server context.Context, next http.Handler) http.Handler 
 }
 
 // answer is a DoStatus fault's answer.
-func (f *fault) answer(w http.ResponseWriter) {
+func (x *Faults) answer(w http.ResponseWriter, f *Met) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	if f.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(f.RetryAfter))
@@ -74,33 +74,40 @@ func (f *fault) answer(w http.ResponseWriter) {
 	w.WriteHeader(f.Status)
 	body := f.Body
 	if body == "" {
-		body = fmt.Sprintf(`{"message":%q,"documentation_url":"https://docs.github.com/rest","status":"%d"}`,
-			http.StatusText(f.Status), f.Status)
+		body = x.body(f.Status)
 	}
 	_, _ = io.WriteString(w, body)
 }
 
-// heldAnswer keeps an answer until it may go out.
-type heldAnswer struct {
+// Held keeps an answer until it may go out.
+type Held struct {
 	header http.Header
 	status int
 	body   bytes.Buffer
 }
 
-func (h *heldAnswer) Header() http.Header { return h.header }
+func (h *Held) Header() http.Header {
+	if h.header == nil {
+		h.header = http.Header{}
+	}
+	return h.header
+}
 
-func (h *heldAnswer) Write(b []byte) (int, error) {
+func (h *Held) Write(b []byte) (int, error) {
 	h.WriteHeader(http.StatusOK)
 	return h.body.Write(b)
 }
 
-func (h *heldAnswer) WriteHeader(status int) {
+func (h *Held) WriteHeader(status int) {
 	if h.status == 0 {
 		h.status = status
 	}
 }
 
-func (h *heldAnswer) send(w http.ResponseWriter, n int) {
+// Send lets it go out.
+func (h *Held) Send(w http.ResponseWriter) { h.send(w, h.body.Len()) }
+
+func (h *Held) send(w http.ResponseWriter, n int) {
 	for k, v := range h.header {
 		w.Header()[k] = v
 	}
@@ -112,8 +119,9 @@ func (h *heldAnswer) send(w http.ResponseWriter, n int) {
 	_ = http.NewResponseController(w).Flush()
 }
 
-// matchPath matches element by element; a final ** takes the rest.
-func matchPath(pattern, p string) bool {
+// Match reports whether a path matches a pattern, element by element; a final ** takes the
+// rest.
+func Match(pattern, p string) bool {
 	want, have := strings.Split(strings.Trim(pattern, "/"), "/"), strings.Split(strings.Trim(p, "/"), "/")
 	for i, w := range want {
 		if w == "**" && i == len(want)-1 {
