@@ -128,12 +128,10 @@ func (a *App) connect(ctx context.Context) error {
 	self := &identity{ask: hub.Self}
 	offer := offerOf(cfg)
 	markers := publish.Markers{Key: markerKey}
-	words := publish.Words{
-		Comment: notify.Comment, Question: notify.Question, PullRequest: notify.PullRequest, FollowUp: notify.FollowUp, CheckRun: notify.CheckRun, CommitMessage: notify.CommitMessage,
-	}
+	words := wordsOf()
 
 	decider := &intake.Decider{
-		Store: a.store, GitHub: hub, Status: notify.Status, Tell: notify.Tell, Now: now, Log: log,
+		Store: a.store, GitHub: hub, Status: told(notify.Status), Tell: notify.Tell, Now: now, Log: log,
 		Reader: func(ctx context.Context) (intake.Reader, error) {
 			who, err := self.get(ctx)
 			return intake.Reader{

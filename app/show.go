@@ -38,6 +38,8 @@ type Shown struct {
 	Usage       anvil.Usage    `json:"usage"`
 	Models      []ShownModel   `json:"models,omitempty"`
 	Budgets     []ShownBudget  `json:"budgets,omitempty"`
+
+	told string // as every place tells it
 }
 
 // ShownRun is one attempt.
@@ -98,7 +100,7 @@ func shownOf(story anvil.Story, calls []anvil.ModelCall) *Shown {
 	v := &Shown{
 		Task: string(story.Task.ID), State: string(story.Run().State), Repository: story.Session.Repository.FullName(), Issue: story.Session.Issue,
 		Requester: command.Requester.Login, Instruction: command.Prompt.Instruction, Branch: story.Session.Branch, PullRequest: story.Session.PullRequest,
-		CreatedAt: story.Task.CreatedAt, ClosedAt: story.Task.ClosedAt, Problem: story.Run().Problem, Usage: story.Usage, Events: map[string]int{},
+		CreatedAt: story.Task.CreatedAt, ClosedAt: story.Task.ClosedAt, Problem: story.Run().Problem, Usage: story.Usage, Events: map[string]int{}, told: notify.Plain(notify.Of(story)),
 	}
 	for _, e := range story.Events {
 		v.Events[e.Kind]++
@@ -168,18 +170,7 @@ func (v *Shown) addBudgets(ctx context.Context, cfg *config.Config, s *store.Sto
 func (v *Shown) Write(w io.Writer) error {
 	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	line := func(text string, args ...any) { fmt.Fprintf(out, text+"\n", args...) }
-	took := ""
-	if !v.ClosedAt.IsZero() {
-		took = " after " + v.ClosedAt.Sub(v.CreatedAt).Round(time.Second).String()
-	}
-	line("task %s: %s%s", v.Task, v.State, took)
-	line("  %s, issue %d, asked for by %s: %s", v.Repository, v.Issue, v.Requester, plain(v.Instruction, 200))
-	if v.PullRequest != 0 {
-		line("  pull request #%d from %s", v.PullRequest, v.Branch)
-	}
-	if v.Problem != nil {
-		line("  %s", plain(v.Problem.Error(), 1000))
-	}
+	line("task %s of %s: %s", v.Task, v.Repository, strings.TrimSuffix(v.told, "\n"))
 	line("\nruns")
 	for _, r := range v.Runs {
 		line("  %s\t%s\t%s\t%s\t%s", r.Run, r.State, plain(strings.Trim(r.Engine+", "+r.Model, ", "), 80), notify.Usage(r.Usage), r.URL)

@@ -31,7 +31,7 @@ func TestShow(t *testing.T) {
 		t.Fatal(err)
 	}
 	task, err := s.OpenTask(ctx, anvil.Opening{Command: anvil.Command{
-		Delivery: d.ID, Requester: anvil.Actor{ID: 5, Login: "mona"}, Prompt: anvil.Prompt{Instruction: "fix\x1b[31m it\nnow"},
+		Delivery: d.ID, Requester: anvil.Actor{ID: 5, Login: "mona"}, Comment: 3, Prompt: anvil.Prompt{Instruction: "fix\x1b[31m it\nnow"},
 		Thread: anvil.Thread{Repository: anvil.Repository{ID: 7, Installation: 9, Owner: "acme", Name: "web"}, Issue: 12, Title: "x"},
 	}})
 	if err != nil {
@@ -63,7 +63,7 @@ func TestShow(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"task " + string(task.ID) + ": queued\n", "acme/web, issue 12, asked for by mona: fix it now\n",
+		"task " + string(task.ID) + " of acme/web: Queued\n", "mona asked on issue 12: fix it now\n",
 		"large  one", "3 calls  $0.75, 12k tokens in (75% cached), 1.5k out, 1 failed, 1 estimated\n",
 		"task  $0.75 of $2.00\n", "user  13500 of 100000 tokens today, begins anew at ", "\nevents\n  state  1\n",
 	} {

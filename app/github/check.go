@@ -25,6 +25,15 @@ type CheckRun struct {
 	// Annotations are at most [MaxAnnotations]. GitHub adds those of an update to
 	// those that it has.
 	Annotations []Annotation
+	// Actions are the buttons below it, at most three.
+	Actions []CheckAction
+}
+
+// CheckAction is a button. Pressed, it arrives as check_run.requested_action.
+type CheckAction struct {
+	Label       string // at most 20 characters
+	Description string // at most 40
+	Identifier  string // at most 20
 }
 
 // Annotation says something about a line of a file.
@@ -51,7 +60,7 @@ func (a *App) CreateCheckRun(ctx context.Context, repo anvil.Repository, r Check
 	c := onRepo("make a check run", repo, mayWriteChecks, http.MethodPost, "check-runs")
 	c.body = gh.CreateCheckRunOptions{
 		Name: r.Name, HeadSHA: r.HeadSHA, ExternalID: some(r.ExternalID), DetailsURL: some(r.DetailsURL),
-		Status: some(r.Status), Conclusion: some(r.Conclusion), Output: r.output(),
+		Status: some(r.Status), Conclusion: some(r.Conclusion), Output: r.output(), Actions: r.actions(),
 	}
 	return a.checkRun(ctx, c)
 }
@@ -61,7 +70,7 @@ func (a *App) UpdateCheckRun(ctx context.Context, repo anvil.Repository, id int6
 	c := onRepo("update the check run", repo, mayWriteChecks, http.MethodPatch, "check-runs", itoa(id))
 	c.body = gh.UpdateCheckRunOptions{
 		Name: r.Name, ExternalID: some(r.ExternalID), DetailsURL: some(r.DetailsURL),
-		Status: some(r.Status), Conclusion: some(r.Conclusion), Output: r.output(),
+		Status: some(r.Status), Conclusion: some(r.Conclusion), Output: r.output(), Actions: r.actions(),
 	}
 	return a.checkRun(ctx, c)
 }
@@ -133,6 +142,13 @@ func (r CheckRun) annotations() (all []*gh.CheckRunAnnotation) {
 			Path: gh.String(n.Path), StartLine: gh.Int(n.Line), EndLine: gh.Int(n.Line), AnnotationLevel: gh.String(n.Level),
 			Title: some(Fit(n.Title, maxAnnotationTitle, "")), Message: gh.String(Fit(n.Message, maxAnnotation, "")),
 		})
+	}
+	return all
+}
+
+func (r CheckRun) actions() (all []*gh.CheckRunAction) {
+	for _, a := range r.Actions {
+		all = append(all, &gh.CheckRunAction{Label: a.Label, Description: a.Description, Identifier: a.Identifier})
 	}
 	return all
 }

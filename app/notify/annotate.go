@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
-	"github.com/seed-bc0cc349/anvil/app/github"
 	"github.com/seed-bc0cc349/anvil/app/sanitize"
 )
 
@@ -15,13 +14,13 @@ import (
 // and each fifty are a request.
 const maxAnnotations = 200
 
-// annotations are the places that a task's check run points at: what inspection
-// found, protected files, and the lines that failed checks name.
-func annotations(s anvil.Story) []github.Annotation {
+// places are what a task's check run points at: what inspection found, protected
+// files, and the lines that failed checks name.
+func places(s anvil.Story) []Place {
 	run := s.Run()
-	var all []github.Annotation
-	seen := map[github.Annotation]bool{}
-	add := func(n github.Annotation) {
+	var all []Place
+	seen := map[Place]bool{}
+	add := func(n Place) {
 		n.Line = max(n.Line, 1) // GitHub has no annotation of a whole file
 		if !seen[n] && len(all) < maxAnnotations {
 			seen[n] = true
@@ -30,17 +29,17 @@ func annotations(s anvil.Story) []github.Annotation {
 	}
 	if o := s.Task.Outcome; o != nil && o.Problem != nil {
 		for _, p := range o.Problem.Places {
-			add(github.Annotation{
-				Path: sanitize.Path(p.Path), Line: p.Line, Level: "failure",
-				Title: string(o.Problem.Code), Message: sanitize.Line(p.What, 500),
+			add(Place{
+				Path: sanitize.From(p.Path), Line: p.Line, Level: "failure",
+				Title: sanitize.From(string(o.Problem.Code)), Message: sanitize.From(p.What),
 			})
 		}
 	}
 	if run.Verdict != nil {
 		for _, name := range run.Verdict.Protected {
-			add(github.Annotation{
-				Path: sanitize.Path(name), Level: "warning",
-				Title: "PROTECTED_FILES", Message: "a protected file, which a person has to release",
+			add(Place{
+				Path: sanitize.From(name), Level: "warning",
+				Title: sanitize.From("PROTECTED_FILES"), Message: sanitize.From("a protected file, which a person has to release"),
 			})
 		}
 	}
@@ -53,7 +52,7 @@ func annotations(s anvil.Story) []github.Annotation {
 		}
 		for line := range strings.Lines(c.OutputTail) {
 			if n, ok := pointsAt(line, run.Verdict); ok {
-				n.Title = sanitize.Line(c.Name, 100)
+				n.Title = sanitize.From(c.Name)
 				add(n)
 			}
 		}
@@ -68,7 +67,7 @@ var pointer = regexp.MustCompile(`^\s*(?:[a-z]+: )?([^\s:'"()]+\.[A-Za-z0-9]+):(
 // pointsAt reads one line of a check's output. Tools name files relative to where
 // they run, which need not be the top: a name that fits one changed file only
 // stands for that file. A place outside the tree is none of the repository's.
-func pointsAt(line string, change *anvil.Verdict) (n github.Annotation, ok bool) {
+func pointsAt(line string, change *anvil.Verdict) (n Place, ok bool) {
 	m := pointer.FindStringSubmatch(strings.TrimRight(line, "\r\n"))
 	if m == nil {
 		return n, false
@@ -81,7 +80,7 @@ func pointsAt(line string, change *anvil.Verdict) (n github.Annotation, ok bool)
 	if err != nil {
 		return n, false
 	}
-	return github.Annotation{Path: inChange(name, change), Line: number, Level: "failure", Message: sanitize.Line(m[3], 500)}, true
+	return Place{Path: sanitize.From(inChange(name, change)), Line: number, Level: "failure", Message: sanitize.From(m[3])}, true
 }
 
 // inChange returns the path of the one changed file that ends in name, or name.

@@ -36,7 +36,7 @@ http://example.com:80: refused
 		s.Runs[0].Verdict.Files = []anvil.FileChange{{Path: "greet.go"}, {Path: "pkg/greet_test.go"}, {Path: "x/both.go"}, {Path: "y/both.go"}}
 	})
 	var got strings.Builder
-	for _, n := range notify.CheckRun(s).Annotations {
+	for _, n := range notify.CheckRun(notify.Of(s)).Annotations {
 		fmt.Fprintf(&got, "%s:%d: %s: %s: %s\n", n.Path, n.Line, n.Level, n.Title, n.Message)
 	}
 	want := `greet.go:12: failure: go test ./...: undefined: Hello
@@ -58,7 +58,7 @@ func TestProblemsPointAtPlaces(t *testing.T) {
 		places = append(places, anvil.Place{Path: fmt.Sprintf("f%d", i), Line: i, What: "looks like a secret: " + strings.Repeat("ä", 900)})
 	}
 	p := anvil.Problemf("SECRET_IN_DIFF", "", "the change contains what looks like a secret").At(places)
-	check := notify.CheckRun(story(anvil.Failed, problem(p), func(s *anvil.Story) { s.Runs[0].Verdict = &anvil.Verdict{Protected: []string{"CODEOWNERS"}} }))
+	check := notify.CheckRun(notify.Of(story(anvil.Failed, problem(p), func(s *anvil.Story) { s.Runs[0].Verdict = &anvil.Verdict{Protected: []string{"CODEOWNERS"}} })))
 	if len(check.Annotations) != 200 {
 		t.Fatalf("there are %d annotations, want 200", len(check.Annotations))
 	}
@@ -70,7 +70,7 @@ func TestProblemsPointAtPlaces(t *testing.T) {
 	if want := (github.Annotation{Path: "f0", Line: 1, Level: "failure", Title: "SECRET_IN_DIFF"}); first != want {
 		t.Errorf("the first is %+v, want %+v", first, want)
 	}
-	check = notify.CheckRun(story(anvil.Failed, func(s *anvil.Story) { s.Runs[0].Verdict = &anvil.Verdict{Protected: []string{"CODEOWNERS"}} }))
+	check = notify.CheckRun(notify.Of(story(anvil.Failed, func(s *anvil.Story) { s.Runs[0].Verdict = &anvil.Verdict{Protected: []string{"CODEOWNERS"}} })))
 	if n := check.Annotations; len(n) != 1 || n[0].Path != "CODEOWNERS" || n[0].Level != "warning" {
 		t.Errorf("a protected file is annotated as %+v", n)
 	}

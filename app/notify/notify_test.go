@@ -3,6 +3,7 @@ package notify_test
 import (
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -167,33 +168,41 @@ func TestGolden(t *testing.T) {
 	for name, s := range stories {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			parts := []string{"=== comment", notify.Comment(s), "=== status", notify.Status(s)}
-			if state := s.Run().State; state == anvil.Succeeded {
-				title, body := notify.PullRequest(s)
-				parts = append(parts, "=== pull request: "+title, body, "=== added by a further task", notify.FollowUp(s), "=== commit", notify.CommitMessage(s))
+			d := notify.Of(s)
+			check := notify.CheckRun(d)
+			heading := strings.TrimRight(fmt.Sprintf("=== check run %s: %s %s: %s", check.Name, check.Status, check.Conclusion, check.Title), " ")
+			for _, a := range check.Actions {
+				heading += fmt.Sprintf(" [%s: %s]", a.Label, a.Description)
 			}
-			if s.Run().State == anvil.Waiting {
-				parts = append(parts, "=== question", notify.Question(s))
+			parts := []string{"=== comment", notify.Comment(d), heading, check.Summary, "=== status", notify.Status(d), "=== plain", notify.Plain(d)}
+			if d.Phase == notify.Done {
+				title, body := notify.PullRequest([]notify.Document{d})
+				parts = append(parts, "=== pull request: "+title, body, "=== commit", notify.Commit(d))
 			}
-			if s.Task.Outcome != nil {
-				check := notify.CheckRun(s)
-				parts = append(parts, "=== check run "+check.Name+": "+check.Conclusion+": "+check.Title, check.Summary)
+			if d.Phase == notify.Asking {
+				parts = append(parts, "=== question", notify.Ask(d))
 			}
 			got := strings.Join(append(parts, ""), "\n")
-			path := filepath.Join("testdata", name+".md")
-			if *update {
-				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != string(want) {
-				t.Errorf("%s is not as it was; run go test ./app/notify -update and look at the difference\n%s", path, got)
-			}
+			golden(t, name, got)
 		})
+	}
+}
+
+// golden compares a text with a file that can be read in a review.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name+".md")
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s is not as it was; run go test ./app/notify -update and look at the difference\n%s", path, got)
 	}
 }
 
@@ -202,8 +211,9 @@ func TestGolden(t *testing.T) {
 func TestTextFromOutsideDoesNothing(t *testing.T) {
 	t.Parallel()
 	s := story(anvil.Succeeded, merged, hostile)
-	title, body := notify.PullRequest(s)
-	check := notify.CheckRun(s)
+	d := notify.Of(s)
+	title, body := notify.PullRequest([]notify.Document{d, d})
+	check := notify.CheckRun(d)
 	asking := story(anvil.Waiting, asks, func(s *anvil.Story) {
 		s.Runs[0].Question.Text, s.Runs[0].Question.Choices = evil, []string{evil}
 	})
@@ -215,9 +225,9 @@ func TestTextFromOutsideDoesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for place, text := range map[string]string{
-		"plan":   notify.Comment(story(anvil.Working, planned(string(steps)))),
-		"asking": notify.Comment(asking), "question": notify.Question(asking), "status": notify.Status(asking), "answered": notify.Comment(told),
-		"comment": notify.Comment(s), "title": title, "further task": notify.FollowUp(s), "pull request": body, "commit": notify.CommitMessage(s),
+		"plan":   notify.Comment(notify.Of(story(anvil.Working, planned(string(steps))))),
+		"asking": notify.Comment(notify.Of(asking)), "question": notify.Ask(notify.Of(asking)), "status": notify.Status(notify.Of(asking)), "answered": notify.Comment(notify.Of(told)),
+		"comment": notify.Comment(d), "title": title, "pull request": body, "commit": notify.Commit(d),
 		"check title": check.Title, "check summary": check.Summary,
 	} {
 		visible := outsideCode(text)
@@ -232,6 +242,27 @@ func TestTextFromOutsideDoesNothing(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A terminal obeys nothing of it either, and a line stays one.
+func TestPlainIsPlain(t *testing.T) {
+	t.Parallel()
+	got := notify.Plain(notify.Of(story(anvil.Succeeded, merged, hostile)))
+	if strings.ContainsAny(got, "\x1b\u200b\u202e") || strings.Contains(got, "\n/close") {
+		t.Errorf("it got through:\n%q", got)
+	}
+}
+
+// A second task stands open in the pull request, and the first one is folded.
+func TestFurtherTasksFoldTheEarlierOnes(t *testing.T) {
+	t.Parallel()
+	first := notify.Of(story(anvil.Succeeded, merged))
+	second := notify.Of(story(anvil.Succeeded, merged, spent, func(s *anvil.Story) {
+		s.Task.ID, s.Task.Command.Requester.Login, s.Task.Command.Prompt.Instruction = "8r3n0y2d5m", "ada", "use Passport"
+		s.Runs[0].Report.Answer = "Passport it is."
+	}))
+	title, body := notify.PullRequest([]notify.Document{first, second})
+	golden(t, "two-tasks", "=== pull request: "+title+"\n"+body+"\n")
 }
 
 // outsideCode is text without its fenced blocks and code spans, in which GitHub

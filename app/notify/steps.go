@@ -1,18 +1,12 @@
 package notify
 
 import (
+	"encoding/json"
 	"fmt"
-	"strings"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 	"github.com/seed-bc0cc349/anvil/app/sanitize"
 )
-
-// step is one line of the journey that the comment shows.
-type step struct {
-	text string
-	done bool
-}
 
 // reached is how far a run in each state has come on the way of steps: the index
 // of the step that is under way.
@@ -24,18 +18,12 @@ var reached = map[anvil.State]int{
 	anvil.Working:     3,
 	anvil.Stopping:    3,
 	anvil.Inspecting:  5,
-	anvil.Held:        6,
 	anvil.Delivering:  6,
-	anvil.Succeeded:   7,
 }
 
-// steps lists the journey of an open task.
-func steps(s anvil.Story) []step {
+// journey lists the steps of an open task.
+func journey(s anvil.Story) []Step {
 	run := s.Run()
-	runner := "Runner"
-	if run.Placement.URL != "" {
-		runner = fmt.Sprintf("Runner: [workflow run](%s)", run.Placement.URL)
-	}
 	agent := "Agent at work"
 	if run.Engine.Name != "" {
 		agent += " (" + sanitize.Line(engineName(run), 80) + ")"
@@ -48,24 +36,21 @@ func steps(s anvil.Story) []step {
 		}
 	}
 	at := reached[run.State]
-	if run.State == anvil.Working && phase(s) == "verify" {
+	if run.State == anvil.Working && atPhase(s) == "verify" {
 		at = 4
 	}
-	all := []step{
-		{text: "Accepted"}, {text: waiting}, {text: runner}, {text: agent},
-		{text: "Verification"}, {text: "Inspection"}, {text: "Pull request"},
+	all := []Step{
+		{Text: "Accepted"}, {Text: waiting}, {Text: "Runner", Link: run.Placement.URL}, {Text: agent},
+		{Text: "Verification"}, {Text: "Inspection"}, {Text: "Pull request"},
 	}
 	for i := range all {
-		all[i].done = i < at
-		if i == at {
-			all[i].text = "**" + all[i].text + "** …"
-		}
+		all[i].Done, all[i].Now = i < at, i == at
 	}
 	return all
 }
 
-// phase is the phase that the present run's runner said it is in.
-func phase(s anvil.Story) string {
+// atPhase is the phase that the present run's runner said it is in.
+func atPhase(s anvil.Story) string {
 	name := ""
 	for _, e := range s.Events {
 		if e.Run == s.Run().ID && e.Source == anvil.FromRunner && e.Kind == "phase" {
@@ -75,16 +60,28 @@ func phase(s anvil.Story) string {
 	return name
 }
 
-func checklist(all []step) string {
-	var b strings.Builder
-	for _, st := range all {
-		box := " "
-		if st.done {
-			box = "x"
-		}
-		fmt.Fprintf(&b, "- [%s] %s\n", box, st.text)
+// planOf lists the steps that the agent of the present run last reported. They stand
+// in a list, where a line of text may be and Markdown may not.
+func planOf(s anvil.Story) (all []Step) {
+	var reported struct {
+		Steps []struct {
+			Text   string `json:"text"`
+			Status string `json:"status"`
+		} `json:"steps"`
 	}
-	return b.String()
+	for _, e := range s.Events {
+		if e.Run != s.Run().ID || e.Source != anvil.FromServer || e.Kind != anvil.KindPlan {
+			continue
+		}
+		reported.Steps = nil
+		if json.Unmarshal(e.Data, &reported) != nil {
+			return nil
+		}
+	}
+	for _, r := range reported.Steps {
+		all = append(all, Step{Text: sanitize.Line(r.Text, 200), Done: r.Status == "done", Now: r.Status == "in_progress"})
+	}
+	return all
 }
 
 func engineName(run anvil.Run) string {

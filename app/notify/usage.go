@@ -51,27 +51,22 @@ func thousands(n int64) string {
 
 // budgets warns of budgets that the present run brings near their end, and says
 // what a queued one waits for.
-func budgets(s anvil.Story) string {
-	if s.Task.Outcome != nil {
-		return ""
-	}
-	var b strings.Builder
-	wait := ""
+func budgets(s anvil.Story) (warnings []string, wait sanitize.Text) {
 	for _, e := range s.Events {
 		if e.Run != s.Run().ID || e.Source != anvil.FromServer {
 			continue
 		}
 		switch e.Kind {
 		case anvil.KindBudgetLow:
-			b.WriteString("> ⚠️ " + capital(stop(sanitize.Line(e.Text, 300))) + " The run ends when it is used up.\n\n")
+			warnings = append(warnings, capital(stop(sanitize.Line(e.Text, 300)))+" The run ends when it is used up.")
 		case anvil.KindBudgetWait:
-			wait = e.Text
+			wait = sanitize.From(e.Text)
 		}
 	}
-	if wait != "" && s.Run().State == anvil.Queued {
-		b.WriteString("> ⏳ It waits: " + stop(sanitize.Line(wait, 300)) + "\n\n")
+	if s.Run().State != anvil.Queued {
+		wait = sanitize.Text{}
 	}
-	return b.String()
+	return warnings, wait
 }
 
 func capital(s string) string {

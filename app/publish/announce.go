@@ -13,9 +13,8 @@ import (
 // Words renders a task's story for the places in which it is told.
 type Words struct {
 	Comment       func(anvil.Story) string
-	Question      func(anvil.Story) string // asks the requester what the agent wants to know
-	PullRequest   func(anvil.Story) (title, body string)
-	FollowUp      func(anvil.Story) string // added to the pull request by a further task of its session
+	Question      func(anvil.Story) string                 // asks the requester what the agent wants to know
+	PullRequest   func([]anvil.Story) (title, body string) // of all tasks of the session that changed it, in order
 	CheckRun      func(anvil.Story) github.CheckRun
 	CommitMessage func(anvil.Story) string
 }

@@ -40,6 +40,9 @@ type DeliverStore interface {
 	StoryOfRun(ctx context.Context, id anvil.RunID) (anvil.Story, error)
 	Move(ctx context.Context, id anvil.RunID, to anvil.State, change func(*anvil.Run) error, next ...anvil.Job) (anvil.Run, error)
 	SetPullRequest(ctx context.Context, id anvil.SessionID, number int) error
+	// Succeeded returns the stories of a session's tasks that changed its pull
+	// request, in the order in which they were asked for.
+	Succeeded(ctx context.Context, id anvil.SessionID) ([]anvil.Story, error)
 }
 
 // Quarantine opens the repository that holds a run's checked tree and its base,
@@ -146,6 +149,7 @@ func (d *Deliverer) deliver(ctx context.Context, story anvil.Story, run anvil.Ru
 	if story.Session.PullRequest, err = d.pullRequest(ctx, story, run); err != nil {
 		return err
 	}
+	story.Task.Outcome = &anvil.Outcome{State: anvil.Succeeded} // as it is when this is told
 	check := d.Words.CheckRun(story)
 	check.HeadSHA = pushed.URL
 	if err := postCheck(ctx, d.Store, d.Checks, story, check); err != nil {

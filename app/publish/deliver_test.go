@@ -67,7 +67,7 @@ func TestAFurtherTaskThatIsKilledAnywhereAddsOnce(t *testing.T) {
 	first := func(t *testing.T) (*world, anvil.RunID) {
 		w := begin(t)
 		w.done(w.deliver(w.task("fix it")))
-		w.hub.pulls[0].Body = strings.Replace(w.hub.pulls[0].Body, "fix it", "fix it (a person was here)", 1)
+		w.hub.pulls[0].Body = "Please read.\n\n" + w.hub.pulls[0].Body + "\n\nThank you."
 		w.kill.steps = 0
 		return w, w.task("fix more", w.follow)
 	}
@@ -84,7 +84,7 @@ func TestAFurtherTaskThatIsKilledAnywhereAddsOnce(t *testing.T) {
 			w.is(id, anvil.Succeeded, "")
 			w.published(id, 2)
 			body := w.hub.pulls[0].Body
-			if strings.Count(body, "opened by: fix it (a person was here)") != 1 || strings.Count(body, "added by: fix more") != 1 {
+			if strings.Count(body, "asked: fix it, then fix more") != 1 || !strings.HasPrefix(body, "Please read.\n\n<!--") || !strings.HasSuffix(body, "-->\n\nThank you.") {
 				t.Errorf("the pull request says:\n%s", body)
 			}
 		})

@@ -21,7 +21,7 @@ func (d *Deliverer) pullRequest(ctx context.Context, story anvil.Story, run anvi
 		return 0, err
 	}
 	repo, session := story.Session.Repository, story.Session
-	title, body := d.Words.PullRequest(story)
+	title, body := d.Words.PullRequest([]anvil.Story{story})
 	marker := d.Markers.Of(anvil.TaskID(session.ID))
 	find := func(time.Time) (made, bool, error) {
 		pull, found, err := d.Pulls.FindPullRequest(ctx, repo, session.Branch)
@@ -35,7 +35,7 @@ func (d *Deliverer) pullRequest(ctx context.Context, story anvil.Story, run anvi
 		return made{id: int64(pull.Number), url: pull.URL}, ours, err
 	}
 	e, err := once(ctx, d.Store, keyPull(story.Task.ID), story.Task.ID, find, func() (made, error) {
-		n := github.NewPullRequest{Title: title, Body: marked(body, marker), Head: session.Branch, Base: base(story, run), Draft: !run.Rules.Ready}
+		n := github.NewPullRequest{Title: title, Body: d.Markers.Within("", session.ID, body), Head: session.Branch, Base: base(story, run), Draft: !run.Rules.Ready}
 		pull, err := d.Pulls.CreatePullRequest(ctx, repo, n)
 		if n.Draft && refusesDrafts(err) {
 			n.Draft = false
@@ -64,27 +64,26 @@ func refusesDrafts(err error) bool {
 	return e != nil && e.Kind == github.Invalid && strings.Contains(strings.ToLower(e.Message), "draft")
 }
 
-// addTo adds what a further task did to the text of the session's pull request.
-// What stands there stays: earlier tasks, and what people made of it.
+// addTo tells anew, in the session's pull request, what its tasks did. What people
+// wrote there around it stays.
 func (d *Deliverer) addTo(ctx context.Context, story anvil.Story, number int) error {
-	repo, marker := story.Session.Repository, d.Markers.Of(story.Task.ID)
 	_, err := once(ctx, d.Store, keyPull(story.Task.ID), story.Task.ID, nil, func() (made, error) {
-		pull, err := d.Pulls.PullRequest(ctx, repo, number)
-		if err != nil || strings.Contains(pull.Body, marker) { // added before
-			return made{id: int64(number), url: pull.URL}, err
+		before, err := d.Store.Succeeded(ctx, story.Session.ID)
+		if err != nil {
+			return made{}, err
 		}
-		more := marked(github.Fit(d.Words.FollowUp(story), github.MaxBody/2, ""), marker)
-		body := added(pull.Body, more)
-		_, err = d.Pulls.EditPullRequest(ctx, repo, number, github.PullRequestEdit{Body: &body})
+		pull, err := d.Pulls.PullRequest(ctx, story.Session.Repository, number)
+		if err != nil {
+			return made{}, err
+		}
+		_, told := d.Words.PullRequest(append(before, story))
+		body := d.Markers.Within(pull.Body, story.Session.ID, told)
+		if body != pull.Body {
+			_, err = d.Pulls.EditPullRequest(ctx, story.Session.Repository, number, github.PullRequestEdit{Body: &body})
+		}
 		return made{id: int64(number), url: pull.URL}, err
 	})
 	return err
-}
-
-// added is text with more behind it, of which text gives way if there is no room
-// for both.
-func added(text, more string) string {
-	return github.Fit(strings.TrimSpace(text), github.MaxBody-len(more)-2, "") + "\n\n" + more
 }
 
 // base is the branch that the pull request is for.

@@ -432,10 +432,13 @@ func (w *world) follow(r *anvil.Run) {
 func (w *world) words() publish.Words {
 	return publish.Words{
 		Comment: func(s anvil.Story) string { return "the run is " + string(s.Run().State) },
-		PullRequest: func(s anvil.Story) (string, string) {
-			return "Title", "opened by: " + s.Task.Command.Prompt.Instruction
+		PullRequest: func(all []anvil.Story) (string, string) {
+			var asked []string
+			for _, s := range all {
+				asked = append(asked, s.Task.Command.Prompt.Instruction)
+			}
+			return "Title", "asked: " + strings.Join(asked, ", then ")
 		},
-		FollowUp: func(s anvil.Story) string { return "added by: " + s.Task.Command.Prompt.Instruction },
 		CheckRun: func(s anvil.Story) github.CheckRun {
 			return github.CheckRun{Name: "anvil", Conclusion: "success", Annotations: make([]github.Annotation, annotated)}
 		},

@@ -32,6 +32,24 @@ func (s *Store) StoryOfRun(ctx context.Context, id anvil.RunID) (anvil.Story, er
 	return s.Story(ctx, run.Task)
 }
 
+// Succeeded returns the stories of a session's tasks that were published, in the order
+// in which they were asked for: the latest twenty.
+func (s *Store) Succeeded(ctx context.Context, session anvil.SessionID) ([]anvil.Story, error) {
+	ids, err := collect(ctx, s.db, func(r scanner) (id anvil.TaskID, err error) { return id, r.Scan(&id) }, `
+		SELECT id FROM (SELECT id, created_at FROM tasks WHERE session_id = $1 AND outcome LIKE '{"state":"succeeded"%'
+			ORDER BY created_at DESC, id DESC LIMIT 20) ORDER BY created_at, id`, session)
+	if err != nil {
+		return nil, fmt.Errorf("succeeded tasks of session %s: %w", session, err)
+	}
+	all := make([]anvil.Story, len(ids))
+	for i, id := range ids {
+		if all[i], err = s.Story(ctx, id); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
 func readStory(ctx context.Context, tx *sql.Tx, id anvil.TaskID) (v anvil.Story, err error) {
 	v.Task, err = scanTask(tx.QueryRowContext(ctx, `SELECT `+taskColumns+` FROM tasks WHERE id = $1`, id))
 	if errors.Is(err, sql.ErrNoRows) {

@@ -1,0 +1,87 @@
+package notify
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/seed-bc0cc349/anvil/app/github"
+)
+
+// maxButtons is how many buttons GitHub shows below a check run.
+const maxButtons = 3
+
+// CheckRun is the check run of a task: its live title while it is under way, then its
+// verdict, with buttons for what makes sense.
+func CheckRun(d Document) github.CheckRun {
+	check := github.CheckRun{Name: "anvil", ExternalID: d.Task, DetailsURL: d.Run, Status: "in_progress", Title: d.Title}
+	switch {
+	case d.Phase.Ended():
+		check.Status = "completed"
+		check.Title, check.Conclusion = verdict(d)
+	case d.Phase == Open && len(d.Steps) > 0 && !d.Steps[2].Done:
+		check.Status = "queued"
+	}
+	var b strings.Builder
+	switch d.Phase {
+	case Open:
+		b.WriteString(checklist(d.Steps) + "\n" + agentsPlan(d.Plan))
+	case Asking:
+		b.WriteString(pending(d))
+	case Answered:
+		b.WriteString(d.Answer.Markdown() + "\n\n")
+	}
+	if d.Problem != nil {
+		b.WriteString(d.Problem.told() + "\n\n")
+	}
+	b.WriteString(held(d))
+	b.WriteString(verification(d.Verification))
+	b.WriteString(refused(d))
+	b.WriteString(changed(d.Change))
+	fmt.Fprintf(&b, "Asked for by %s on issue %d.", d.Requester.Login, d.Issue)
+	if d.Environment != "" {
+		b.WriteString(" " + capital(d.Environment) + ".")
+	}
+	if d.Cost != "" {
+		b.WriteString(" The models took " + d.Cost + ".")
+	}
+	check.Summary, check.Annotations = b.String(), annotations(d)
+	for _, a := range d.Actions {
+		if a.Button && len(check.Actions) < maxButtons {
+			verb, _, _ := strings.Cut(a.Verb, " ")
+			check.Actions = append(check.Actions, github.CheckAction{Label: a.Label, Description: a.Effect, Identifier: verb})
+		}
+	}
+	return check
+}
+
+// verdict sums an ended task up.
+func verdict(d Document) (title, conclusion string) {
+	switch {
+	case d.Problem != nil:
+		return d.Problem.Code, "neutral"
+	case d.Phase == Answered:
+		return "Nothing to change", "neutral"
+	case d.Verification == nil:
+		return "Stopped", "neutral"
+	}
+	v, passed := d.Verification, 0
+	for _, c := range v.Checks {
+		if c.Status == Passed {
+			passed++
+		}
+	}
+	switch v.Status {
+	case Passed:
+		return "Verified: " + count(passed, "check") + " passed", "success"
+	case NotPassed:
+		return fmt.Sprintf("%d of %s failed", len(v.Checks)-passed, count(len(v.Checks), "check")), "failure"
+	}
+	return "Could not verify: " + v.Reason.Line(100), "neutral"
+}
+
+func annotations(d Document) (all []github.Annotation) {
+	for _, p := range d.Places {
+		all = append(all, github.Annotation{Path: p.Path.Path(), Line: p.Line, Level: p.Level, Title: p.Title.Line(100), Message: p.Message.Line(500)})
+	}
+	return all
+}

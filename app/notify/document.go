@@ -1,0 +1,173 @@
+package notify
+
+import (
+	"time"
+
+	"github.com/seed-bc0cc349/anvil/app/sanitize"
+)
+
+// Document is what there is to know of a task at one moment: the one truth that every
+// place renders. A string in it is ours, an id or checked for what it may be; whatever
+// comes from outside is a [sanitize.Text].
+type Document struct {
+	Task    string // its id
+	Phase   Phase
+	Attempt int
+
+	Mark  string        // one sign that says how it is
+	Title string        // where it is, in a few words, without the sign
+	Took  time.Duration // from asking to the end; 0 while open
+
+	Issue       int
+	PullRequest int // 0 until there is one
+	Branch      string
+	Base        string // branch that the change starts from; empty until it is known
+	BaseCommit  string
+
+	Requester Person
+	Asked     sanitize.Text // empty: the issue was handed over
+	Subject   sanitize.Text // one line for a title: the instruction, if it is one
+	Exchanges []Exchange    // what the agent asked before, and who answered what
+	Question  *Question     // that it waits with
+
+	Steps    []Step // the journey of an open task
+	Plan     []Step // the agent's own
+	Warnings []string
+	Wait     sanitize.Text // what a queued run waits for, besides a slot
+	Notices  []Problem
+
+	Problem      *Problem // why it failed, or is held
+	Answer       sanitize.Text
+	Verification *Verification // nil until a runner reported
+	Change       *Change       // nil until inspection
+	Held         []sanitize.Text
+	Refused      []RefusedHost
+	AllowHosts   []string // entries of network.allow that would let refused hosts through
+	Places       []Place  // that a check run points at
+
+	Engine      sanitize.Text // and its model
+	Environment string
+	Cost        string
+
+	Run     string // address of the workflow run; empty until there is one
+	Comment string // address of the task's comment; empty until there is one
+	Actions []Action
+}
+
+// Phase is how a place looks at a state: what is shown, and which sign it has.
+type Phase string
+
+const (
+	Open     Phase = "open"     // on its way
+	Asking   Phase = "asking"   // waits for a person's answer
+	Holding  Phase = "holding"  // waits for a person's release
+	Done     Phase = "done"     // published
+	Answered Phase = "answered" // ended with words and no change
+	Stopped  Phase = "stopped"  // a person ended it
+	Failed   Phase = "failed"   // ended with a problem
+)
+
+// Ended reports whether nothing more will come.
+func (p Phase) Ended() bool { return p == Done || p == Answered || p == Stopped || p == Failed }
+
+// Person is somebody at GitHub.
+type Person struct {
+	ID    int64
+	Login string // as GitHub has it: letters, digits and hyphens
+}
+
+// Exchange is a question of the agent's and a person's answer.
+type Exchange struct {
+	Question, Answer sanitize.Text
+	By               Person
+}
+
+// Question is what a run waits for.
+type Question struct {
+	Text     sanitize.Text
+	Choices  []sanitize.Text
+	Deadline time.Time // zero: none
+}
+
+// Step is one line of a list of things to do.
+type Step struct {
+	Text string // one line of Markdown
+	Link string // what Text leads to, if anything
+	Done bool
+	Now  bool // under way
+}
+
+// Problem is an [anvil.Problem] on its way to people.
+type Problem struct {
+	Code       string
+	What, Next sanitize.Text
+}
+
+// Verification is how a change was verified.
+type Verification struct {
+	Status Verdict
+	Reason sanitize.Text // why it could not be
+	Source sanitize.Text // where the commands come from
+	From   Origin
+	Checks []Check
+}
+
+// Verdict is the result of a check or of all.
+type Verdict string
+
+const (
+	Passed     Verdict = "passed"
+	NotPassed  Verdict = "failed"
+	Unverified Verdict = "unverified"
+)
+
+// Origin is who chose the verification commands.
+type Origin string
+
+const (
+	FromCommand Origin = "command"
+	Detected    Origin = "detected"
+	FromRules   Origin = "rules"
+)
+
+// Check is one command of a verification.
+type Check struct {
+	Name   sanitize.Text
+	Status Verdict
+	Took   time.Duration
+	Output sanitize.Text // its end, if it failed
+}
+
+// Change is what was inspected.
+type Change struct {
+	Tree                 string // git's name of the checked tree
+	Files                []File
+	Additions, Deletions int
+}
+
+// File is one path of a change.
+type File struct {
+	Path                 sanitize.Text
+	Status               string // A, M, D or T
+	Additions, Deletions int
+}
+
+// RefusedHost is what a run was not allowed to reach.
+type RefusedHost struct{ Host, Why sanitize.Text }
+
+// Place is a line of a file that something is said about.
+type Place struct {
+	Path    sanitize.Text
+	Line    int
+	Level   string // warning or failure
+	Title   sanitize.Text
+	Message sanitize.Text
+}
+
+// Action is what a person can do now.
+type Action struct {
+	Verb   string // as it is commented behind /anvil; its first word stands for it
+	Label  string // of a button, at most 20 characters
+	Effect string // what happens then, at most 40 characters
+	Button bool   // it needs no words: a place may show a button for it
+}

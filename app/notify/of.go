@@ -1,0 +1,201 @@
+package notify
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/seed-bc0cc349/anvil/app/anvil"
+	"github.com/seed-bc0cc349/anvil/app/policy"
+	"github.com/seed-bc0cc349/anvil/app/sanitize"
+)
+
+// Of tells a story as a document.
+func Of(s anvil.Story) Document {
+	run, command := s.Run(), s.Task.Command
+	d := Document{
+		Task: string(s.Task.ID), Phase: phaseOf(s), Attempt: run.Attempt,
+		Issue: s.Session.Issue, PullRequest: s.Session.PullRequest, Branch: s.Session.Branch, Base: run.BaseRef, BaseCommit: run.BaseCommit,
+		Requester: person(command.Requester), Asked: sanitize.From(command.Prompt.Instruction), Subject: subject(s),
+		Question: questionOf(run), Notices: noticesOf(s), Environment: environment(s), Cost: Usage(s.Usage),
+		Answer: answerOf(run), Verification: verificationOf(run), Change: changeOf(run), Run: run.Placement.URL,
+		Comment: s.Effects["comment/"+string(s.Task.ID)].URL, Places: places(s),
+	}
+	if command.Comment == 0 {
+		d.Asked = sanitize.Text{}
+	}
+	if !s.Task.ClosedAt.IsZero() {
+		d.Took = s.Task.ClosedAt.Sub(s.Task.CreatedAt)
+	}
+	if run.Engine.Name != "" {
+		d.Engine = sanitize.From(strings.Trim(run.Engine.Name+", "+run.Engine.Model, ", "))
+	}
+	for _, r := range s.Runs {
+		if q := r.Question; q != nil && q.Answer != "" {
+			d.Exchanges = append(d.Exchanges, Exchange{sanitize.From(strings.TrimSpace(q.Text)), sanitize.From(q.Answer), person(q.Answerer)})
+		}
+	}
+	if d.Phase == Open {
+		d.Steps, d.Plan = journey(s), planOf(s)
+	}
+	if !d.Phase.Ended() {
+		d.Warnings, d.Wait = budgets(s)
+	}
+	if p := problemOf(s); p != nil {
+		told := problem(p)
+		d.Problem = &told
+	}
+	if d.Phase == Holding && run.Verdict != nil {
+		for _, path := range run.Verdict.Protected {
+			d.Held = append(d.Held, sanitize.From(path))
+		}
+	}
+	d.Refused, d.AllowHosts = refusedOf(run)
+	d.Mark, d.Title = title(s, d)
+	d.Actions = actions(s, d)
+	return d
+}
+
+// phaseOf is how people look at a task's state.
+func phaseOf(s anvil.Story) Phase {
+	if o := s.Task.Outcome; o != nil {
+		switch o.State {
+		case anvil.Succeeded:
+			return Done
+		case anvil.Unchanged:
+			return Answered
+		case anvil.Cancelled:
+			return Stopped
+		}
+		return Failed
+	}
+	switch s.Run().State {
+	case anvil.Waiting:
+		return Asking
+	case anvil.Held:
+		return Holding
+	}
+	return Open
+}
+
+func person(a anvil.Actor) Person { return Person{ID: a.ID, Login: sanitize.Line(a.Login, 60)} }
+
+func problem(p *anvil.Problem) Problem {
+	return Problem{Code: string(p.Code), What: sanitize.From(p.What), Next: sanitize.From(p.Next)}
+}
+
+func problemOf(s anvil.Story) *anvil.Problem {
+	if s.Task.Outcome != nil {
+		return s.Task.Outcome.Problem
+	}
+	if s.Run().State == anvil.Held {
+		return s.Run().Problem
+	}
+	return nil
+}
+
+func noticesOf(s anvil.Story) (all []Problem) {
+	for _, n := range slices.Concat(s.Task.Command.Notices, s.Run().Rules.Notices) {
+		all = append(all, problem(n))
+	}
+	return all
+}
+
+// subject is one line for titles: the instruction if it is short enough to be one,
+// else the issue's title.
+func subject(s anvil.Story) sanitize.Text {
+	c := s.Task.Command
+	line := strings.TrimSpace(c.Prompt.Instruction)
+	if line == "" || c.Comment == 0 || strings.Contains(line, "\n") || utf8.RuneCountInString(line) > maxSubject {
+		line = c.Prompt.IssueTitle
+	}
+	return sanitize.From(line)
+}
+
+// maxSubject is how long a subject is at most, in characters.
+const maxSubject = 72
+
+func questionOf(run anvil.Run) *Question {
+	q := run.Question
+	if q == nil || run.State != anvil.Waiting {
+		return nil
+	}
+	asked := &Question{Text: sanitize.From(strings.TrimSpace(q.Text)), Deadline: run.Deadline}
+	for _, c := range q.Choices {
+		asked.Choices = append(asked.Choices, sanitize.From(c))
+	}
+	return asked
+}
+
+func answerOf(run anvil.Run) sanitize.Text {
+	if run.Report == nil {
+		return sanitize.Text{}
+	}
+	return sanitize.From(strings.TrimSpace(run.Report.Answer))
+}
+
+func verificationOf(run anvil.Run) *Verification {
+	if run.Report == nil || run.State == anvil.Unchanged {
+		return nil
+	}
+	told := run.Report.Verification
+	v := &Verification{Status: Verdict(told.Status), Reason: sanitize.From(told.Reason), From: FromRules, Source: sanitize.From(told.Source)}
+	file, detected := strings.CutPrefix(told.Source, "detected: ")
+	switch {
+	case told.Source == "command":
+		v.From = FromCommand
+	case detected:
+		v.From, v.Source = Detected, sanitize.From(file)
+	}
+	for _, c := range told.Checks {
+		check := Check{Name: sanitize.From(c.Name), Status: Verdict(c.Status), Took: time.Duration(c.DurationMS) * time.Millisecond}
+		if c.Status != anvil.Passed {
+			check.Output = sanitize.From(c.OutputTail)
+		}
+		v.Checks = append(v.Checks, check)
+	}
+	if v.Status != Passed && v.Status != NotPassed || len(v.Checks) == 0 {
+		v.Status = Unverified
+	}
+	return v
+}
+
+func changeOf(run anvil.Run) *Change {
+	if run.Verdict == nil {
+		return nil
+	}
+	c := &Change{Tree: run.Verdict.Tree, Additions: run.Verdict.Additions, Deletions: run.Verdict.Deletions}
+	for _, f := range run.Verdict.Files {
+		c.Files = append(c.Files, File{Path: sanitize.From(f.Path), Status: f.Status, Additions: f.Additions, Deletions: f.Deletions})
+	}
+	return c
+}
+
+// refusedOf lists what a run was not allowed to reach, what can be allowed first, and
+// the entries that would allow it. Which hosts are in it is up to the agent: the
+// entries are an offer to people who know the host.
+func refusedOf(run anvil.Run) (all []RefusedHost, allow []string) {
+	if run.Report == nil {
+		return nil, nil
+	}
+	refused := slices.Clone(run.Report.Refused)
+	slices.SortStableFunc(refused, func(a, b anvil.RefusedHost) int {
+		return strings.Compare(fmt.Sprint(a.Allow == ""), fmt.Sprint(b.Allow == ""))
+	})
+	for i, r := range refused {
+		host := r.Host
+		if r.Port != "" {
+			host += ":" + r.Port
+		}
+		all = append(all, RefusedHost{sanitize.From(host), sanitize.From(r.Why)})
+		if i < mostRefused && r.Allow != "" && policy.CheckHost(r.Allow) == "" {
+			allow = append(allow, r.Allow)
+		}
+	}
+	return all, allow
+}
+
+// mostRefused is how many refused hosts are told at most.
+const mostRefused = 15
