@@ -52,7 +52,8 @@
 // back, pull request, check run, each written down before it is made.
 //
 // Conclude (publish, notify). The comment and the reaction say how it ended; the
-// session waits for the next instruction.
+// session waits for the next instruction. Whatever shows a task, here and at every
+// hop before, is rendered from one notify.Document.
 //
 // Reap (lease, dispatch). A runner that never came or went silent loses its run,
 // and the task gets another attempt or an end with a cause.
