@@ -61,6 +61,7 @@ import (
 	_ "github.com/seed-bc0cc349/anvil/action/conversation"
 	_ "github.com/seed-bc0cc349/anvil/action/egress"
 	_ "github.com/seed-bc0cc349/anvil/action/endpoint"
+	_ "github.com/seed-bc0cc349/anvil/action/imagecache"
 	_ "github.com/seed-bc0cc349/anvil/action/joblog"
 	_ "github.com/seed-bc0cc349/anvil/action/redact"
 	_ "github.com/seed-bc0cc349/anvil/action/runner"

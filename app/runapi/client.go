@@ -111,7 +111,7 @@ func (h *Holder) Append(ctx context.Context, r EventsRequest) (EventsAnswer, err
 
 // Upload stores the size bytes of r as the named artifact and returns their digest.
 func (h *Holder) Upload(ctx context.Context, name string, r io.ReaderAt, size int64) (ArtifactAnswer, error) {
-	return h.put(ctx, name, "", r, size)
+	return h.put(ctx, h.artifactPath(name), "artifact "+name, "", r, size)
 }
 
 // Save is Upload for a checkpoint or a conversation, with what the server should
@@ -121,23 +121,27 @@ func (h *Holder) Save(ctx context.Context, name string, about About, r io.Reader
 	if err != nil {
 		return ArtifactAnswer{}, fmt.Errorf("encode %s: %w", HeaderAbout, err)
 	}
-	return h.put(ctx, name, string(text), r, size)
+	return h.put(ctx, h.artifactPath(name), "artifact "+name, string(text), r, size)
 }
 
-func (h *Holder) put(ctx context.Context, name, about string, r io.ReaderAt, size int64) (ArtifactAnswer, error) {
+func (h *Holder) artifactPath(name string) string {
+	return strings.Replace(h.path(PathArtifact), "{name}", url.PathEscape(name), 1)
+}
+
+// put sends bytes with their digest; what names them in errors.
+func (h *Holder) put(ctx context.Context, path, what, about string, r io.ReaderAt, size int64) (ArtifactAnswer, error) {
 	sum := sha256.New()
 	if _, err := io.Copy(sum, io.NewSectionReader(r, 0, size)); err != nil {
-		return ArtifactAnswer{}, fmt.Errorf("read artifact %s: %w", name, err)
+		return ArtifactAnswer{}, fmt.Errorf("read %s: %w", what, err)
 	}
 	digest := "sha256:" + hex.EncodeToString(sum.Sum(nil))
-	path := strings.Replace(h.path(PathArtifact), "{name}", url.PathEscape(name), 1)
 	var a ArtifactAnswer
 	err := h.client.do(ctx, call{
 		method: http.MethodPut, path: path, token: h.lease, digest: digest, about: about, kind: "application/octet-stream",
 		body: func() io.Reader { return io.NewSectionReader(r, 0, size) }, size: size,
 	}, &a)
 	if err == nil && a.Digest != digest {
-		return a, fmt.Errorf("artifact %s: the server stored %q, not %q", name, a.Digest, digest)
+		return a, fmt.Errorf("%s: the server stored %q, not %q", what, a.Digest, digest)
 	}
 	return a, err
 }

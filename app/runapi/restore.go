@@ -20,17 +20,21 @@ var ErrDamaged = errors.New("the bytes do not have the digest they should have")
 // name into f, which it overwrites. Bytes of another digest, or more than max of
 // them, are an error, and f holds nothing then.
 func (h *Holder) Restore(ctx context.Context, name, digest string, f *os.File, max int64) (size int64, err error) {
-	path := strings.Replace(h.path(PathRestore), "{name}", url.PathEscape(name), 1)
+	return h.fetchAgain(ctx, "restore "+name, strings.Replace(h.path(PathRestore), "{name}", url.PathEscape(name), 1), digest, f, max)
+}
+
+// fetchAgain fetches until it has an answer that counts; what names it in errors.
+func (h *Holder) fetchAgain(ctx context.Context, what, path, digest string, f *os.File, max int64) (size int64, err error) {
 	for attempt := 1; ; attempt++ {
 		size, err = h.fetch(ctx, path, digest, f, max)
 		if err == nil {
 			return size, nil
 		}
 		if err := f.Truncate(0); err != nil {
-			return 0, fmt.Errorf("restore %s: %w", name, err)
+			return 0, fmt.Errorf("%s: %w", what, err)
 		}
 		if !TryLater(err) || attempt == maxAttempts || h.client.wait(ctx, min(firstWait<<(attempt-1), longestWait)) != nil {
-			return 0, fmt.Errorf("restore %s: %w", name, err)
+			return 0, fmt.Errorf("%s: %w", what, err)
 		}
 	}
 }

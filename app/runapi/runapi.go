@@ -11,6 +11,8 @@
 //	PUT  /api/v1/runs/{run}/artifacts/{name}  lease token  raw bytes     -> ArtifactAnswer
 //	POST /api/v1/runs/{run}/finish            lease token  FinishRequest -> FinishAnswer
 //	GET  /api/v1/runs/{run}/restore/{name}    lease token  raw bytes of what an earlier run left
+//	POST /api/v1/runs/{run}/registry          lease token  {}            -> RegistryCredential
+//	HEAD, GET, PUT /api/v1/runs/{run}/images/{key}  lease token  raw bytes of an environment's image
 //	any  /api/v1/runs/{run}/model/{path...}   lease token  the model provider's own protocol, relayed
 //	any  /api/v1/runs/{run}/tools             lease token  MCP over streamable HTTP
 //
@@ -39,6 +41,8 @@ const (
 	PathArtifact = "/api/v1/runs/{run}/artifacts/{name}"
 	PathFinish   = "/api/v1/runs/{run}/finish"
 	PathRestore  = "/api/v1/runs/{run}/restore/{name}"
+	PathRegistry = "/api/v1/runs/{run}/registry"
+	PathImage    = "/api/v1/runs/{run}/images/{key}"
 	PathModel    = "/api/v1/runs/{run}/model/{path...}"
 	PathTools    = "/api/v1/runs/{run}/tools"
 )
@@ -121,7 +125,9 @@ type Assignment struct {
 	// Resume is what an earlier run of the session left to go on from; nil to begin.
 	Resume      *Resume     `json:"resume,omitempty"`
 	Containment Containment `json:"containment"`
-	Limits      Limits      `json:"limits"`
+	// Images says where the images of environments are kept.
+	Images ImageCache `json:"images,omitzero"`
+	Limits Limits     `json:"limits"`
 }
 
 // Resume is what an earlier run of the session left. The bytes are had by

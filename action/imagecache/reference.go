@@ -1,0 +1,94 @@
+package imagecache
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"regexp"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/seed-bc0cc349/anvil/app/runapi"
+)
+
+// Where images are kept unless something else is configured.
+const (
+	DefaultRegistry   = "ghcr.io"
+	DefaultRepository = "anvil-env"
+)
+
+var (
+	notInPath = regexp.MustCompile(`[^a-z0-9._-]+|[._-]*[._][._-]+|-+[._]+`)
+	notInTag  = regexp.MustCompile(`[^A-Za-z0-9_.-]+`)
+)
+
+// repository is where the images of a run's repository are kept:
+// REGISTRY/PREFIX/REPOSITORY, with OWNER/NAME as the prefix unless one is configured.
+func repository(o Options) (name.Repository, error) {
+	c := o.Images
+	host, prefix, last := c.Registry, c.Prefix, c.Repository
+	if host == "" {
+		host = DefaultRegistry
+	}
+	if prefix == "" {
+		prefix = o.Repository
+	}
+	if last == "" {
+		last = DefaultRepository
+	}
+	var parts []string
+	for part := range strings.SplitSeq(prefix+"/"+last, "/") {
+		if part = pathPart(part); part != "" {
+			parts = append(parts, part)
+		}
+	}
+	r, err := name.NewRepository(host+"/"+strings.Join(parts, "/"), name.StrictValidation)
+	if err != nil {
+		return r, &Problem{Code: CodeSetup, What: "this is no place for images: " + err.Error()}
+	}
+	return r, nil
+}
+
+// pathPart makes one part of a repository's path from a name: GitHub's have capitals,
+// and dots and dashes where a registry wants none. One that has to be changed by more
+// than that carries a hash, so that two repositories never share a place.
+func pathPart(text string) string {
+	lower := strings.ToLower(text)
+	part := strings.Trim(notInPath.ReplaceAllString(lower, "-"), "._-")
+	if part == lower {
+		return part
+	}
+	return strings.TrimLeft(part+"-"+short(lower), "-")
+}
+
+// tagOf makes a tag of a key. One that has to be changed for it is told apart from
+// others by a hash.
+func tagOf(key string) string {
+	tag := strings.TrimLeft(notInTag.ReplaceAllString(key, "-"), ".-")
+	if tag == key && len(tag) <= 128 && tag != "" {
+		return tag
+	}
+	return strings.TrimLeft(tag[:min(len(tag), 100)]+"-"+short(key), "-")
+}
+
+// short is a hash that tells names apart.
+func short(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:6])
+}
+
+// newest is the tag that moves with each push: the newest image of a branch and
+// platform, from which a build takes what has not changed.
+func newest(o Options) string { return tagOf("newest-" + o.Platform + "-" + o.Branch) }
+
+// layers is the tag of the build's own cache, for builders that keep one in the
+// registry.
+func layers(o Options) string { return tagOf("layers-" + o.Platform + "-" + o.Branch) }
+
+// login is how to log in at the registry, as configured or by default: at GitHub's
+// with the job's token, and never with that anywhere else.
+func login(c runapi.ImageCache) string {
+	if c.Login == "" && (c.Registry == "" || c.Registry == DefaultRegistry) {
+		return runapi.LoginJob
+	}
+	return c.Login
+}

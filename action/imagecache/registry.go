@@ -1,0 +1,183 @@
+package imagecache
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/seed-bc0cc349/anvil/app/runapi"
+)
+
+// registry keeps images in an OCI registry. Questions are asked by this process;
+// layers go straight between the registry and the engine.
+type registry struct {
+	repo           name.Repository
+	newest, layers string // tags
+	keys           *keys
+	engine         *engine
+	transport      http.RoundTripper
+}
+
+func openRegistry(o Options, e *engine) (*registry, error) {
+	repo, err := repository(o)
+	if err != nil {
+		return nil, err
+	}
+	r := &registry{
+		repo: repo, newest: newest(o), layers: layers(o), engine: e, transport: patient{remote.DefaultTransport},
+		keys: &keys{
+			host: repo.Registry, kind: login(o.Images), server: o.Server, secrets: e.secrets,
+			user: getenv(o.Environ, "GITHUB_ACTOR"), token: getenv(o.Environ, "GITHUB_TOKEN"),
+		},
+	}
+	if r.keys.user == "" {
+		r.keys.user = "anvil" // GitHub looks at the token alone
+	}
+	e.secrets.add(r.keys.token)
+	return r, nil
+}
+
+func (r *registry) name() string                { return runapi.ImagesRegistry }
+func (r *registry) reference(key string) string { return r.repo.Tag(tagOf(key)).Name() }
+
+func (r *registry) options(ctx context.Context) []remote.Option {
+	return []remote.Option{
+		remote.WithContext(ctx), remote.WithAuthFromKeychain(r.keys), remote.WithTransport(r.transport), remote.WithUserAgent("anvil"),
+		// [patient] waits as long as the registry says.
+		remote.WithRetryStatusCodes(),
+	}
+}
+
+func (r *registry) lookup(ctx context.Context, key string) (Found, error) {
+	tag := r.repo.Tag(tagOf(key))
+	d, err := remote.Head(tag, r.options(ctx)...)
+	if isStatus(err, http.StatusNotFound) {
+		return Found{}, errMissing
+	}
+	if err != nil {
+		return Found{}, fmt.Errorf("ask for %s: %w", tag.Identifier(), err)
+	}
+	return Found{Key: key, Reference: tag.Name(), Digest: d.Digest.String(), Bytes: r.size(ctx, d.Digest.String())}, nil
+}
+
+// size is how many bytes an image has, compressed; 0 if that can't be told.
+func (r *registry) size(ctx context.Context, digest string) int64 {
+	d, err := remote.Get(r.repo.Digest(digest), r.options(ctx)...)
+	var m v1.Manifest
+	if err != nil || json.Unmarshal(d.Manifest, &m) != nil {
+		return 0
+	}
+	n := m.Config.Size
+	for _, l := range m.Layers {
+		n += l.Size
+	}
+	return n
+}
+
+func (r *registry) pull(ctx context.Context, f Found) (Image, bool, error) {
+	reference := r.repo.Digest(f.Digest).Name()
+	image := Image{Reference: reference, Digest: f.Digest}
+	d, err := r.engine.describe(ctx, reference)
+	present := err == nil
+	if !present {
+		if err := r.fetch(ctx, reference); err != nil {
+			return Image{}, false, err
+		}
+		if d, err = r.engine.describe(ctx, reference); err != nil {
+			return Image{}, false, err
+		}
+	}
+	if !d.has(f.Digest) {
+		return Image{}, present, &Problem{Code: CodeDigest, What: "the engine holds another image under " + reference}
+	}
+	// What the tag points to now is asked again: if it is something else, somebody moved
+	// it, and which of the two was meant can't be known.
+	now, err := remote.Head(r.repo.Tag(tagOf(f.Key)), r.options(ctx)...)
+	switch {
+	case err != nil && !present:
+		return Image{}, present, fmt.Errorf("ask for the tag again: %w", err)
+	case err == nil && now.Digest.String() != f.Digest:
+		return Image{}, present, &Problem{Code: CodeDigest, What: fmt.Sprintf("the tag pointed to %s, and now to %s", f.Digest, now.Digest)}
+	}
+	image.ID = d.ID
+	return image, present, nil
+}
+
+// fetch has the engine pull.
+func (r *registry) fetch(ctx context.Context, reference string) error {
+	env, done, err := r.session(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return again(ctx, func() error {
+		_, err := r.engine.run(ctx, env, "pull", "--quiet", reference)
+		return err
+	})
+}
+
+var pushed = regexp.MustCompile(`digest: (sha256:[0-9a-f]{64}) size: \d+`)
+
+func (r *registry) push(ctx context.Context, image, key string) (Found, error) {
+	tag := r.repo.Tag(tagOf(key))
+	if _, err := r.engine.run(ctx, nil, "tag", image, tag.Name()); err != nil {
+		return Found{}, err
+	}
+	env, done, err := r.session(ctx)
+	if err != nil {
+		return Found{}, err
+	}
+	defer done()
+	var said string
+	if err := again(ctx, func() (err error) {
+		said, err = r.engine.run(ctx, env, "push", tag.Name())
+		return err
+	}); err != nil {
+		return Found{}, err
+	}
+	m := pushed.FindStringSubmatch(said)
+	if m == nil {
+		return Found{}, errors.New("the engine did not say which digest it pushed")
+	}
+	// The moving tag is a convenience of later builds; the image is kept without it.
+	_ = r.move(ctx, m[1])
+	return Found{Key: key, Reference: tag.Name(), Digest: m[1], Bytes: r.size(ctx, m[1])}, nil
+}
+
+// move lets the branch's moving tag point to an image.
+func (r *registry) move(ctx context.Context, digest string) error {
+	d, err := remote.Get(r.repo.Digest(digest), r.options(ctx)...)
+	if err != nil {
+		return err
+	}
+	return remote.Tag(r.repo.Tag(r.newest), d, r.options(ctx)...)
+}
+
+func (r *registry) from(ctx context.Context) []string {
+	var all []string
+	if d, err := remote.Head(r.repo.Tag(r.layers), r.options(ctx)...); err == nil {
+		all = append(all, "type=registry,ref="+r.repo.Digest(d.Digest.String()).Name())
+	}
+	if d, err := remote.Head(r.repo.Tag(r.newest), r.options(ctx)...); err == nil {
+		all = append(all, "type=registry,ref="+r.repo.Digest(d.Digest.String()).Name())
+	}
+	return all
+}
+
+// ownBuilder tells the drivers of builders that can write a cache into a registry; the
+// engine's own, "docker", can't.
+var ownBuilder = regexp.MustCompile(`(?m)^Driver:\s+(docker-container|kubernetes|remote)\s*$`)
+
+func (r *registry) to(ctx context.Context) []string {
+	said, err := r.engine.run(ctx, []string{"DOCKER_CONFIG=" + r.engine.config}, "buildx", "inspect")
+	if err == nil && ownBuilder.MatchString(said) {
+		return []string{"type=registry,mode=max,ref=" + r.repo.Tag(r.layers).Name()}
+	}
+	return []string{"type=inline"}
+}
