@@ -131,7 +131,7 @@ func (a *App) connect(ctx context.Context) error {
 	words := wordsOf()
 
 	decider := &intake.Decider{
-		Store: a.store, GitHub: hub, Status: told(notify.Status), Tell: notify.Tell, Now: now, Log: log,
+		Store: a.store, GitHub: hub, Status: told(notify.Status), Handoff: told(notify.Handoff), Tell: notify.Tell, Now: now, Log: log,
 		Reader: func(ctx context.Context) (intake.Reader, error) {
 			who, err := self.get(ctx)
 			return intake.Reader{

@@ -44,7 +44,7 @@ func TestDocumentsHoldTextFromOutsideInSafeForm(t *testing.T) {
 	ours := []string{
 		"Document.Task", "Document.Phase", "Document.Mark", "Document.Title", "Document.Branch", "Document.Base", "Document.BaseCommit",
 		"Document.Warnings", "Document.AllowHosts", "Document.Environment", "Document.Cost", "Document.Run", "Document.Comment",
-		"Person.Login", "Step.Text", "Step.Link", "Problem.Code", "Verification.Status", "Verification.From", "Check.Status",
+		"Person.Login", "Step.Text", "Step.Link", "Problem.Code", "Verification.Status", "Verification.From", "Check.Status", "Question.Plan",
 		"Change.Tree", "File.Status", "Place.Level", "Action.Verb", "Action.Label", "Action.Effect",
 	}
 	seen := map[reflect.Type]bool{}

@@ -23,6 +23,15 @@ type Opening struct {
 	NewSession bool
 }
 
+// Answering is a person's answer to what a run waits with.
+type Answering struct {
+	Text     string
+	By       Actor
+	Delivery DeliveryID // that brought it
+	Approves string     // the digest of the plan that it approves; empty: it is words
+	Reply    *Reply     // to the delivery
+}
+
 // Contender is a run as the scheduler sees it: one that waits for a slot, or holds
 // what others wait for.
 type Contender struct {

@@ -118,12 +118,20 @@ type Reply struct {
 type Verb string
 
 const (
-	VerbDo     Verb = "do"     // free text: do this
-	VerbHelp   Verb = "help"   // explain yourself
-	VerbStatus Verb = "status" // say where the thread's task is
-	VerbStop   Verb = "stop"   // stop the thread's task
-	VerbRetry  Verb = "retry"  // once more: inspect again what is held, or a new task with the same words
+	VerbDo      Verb = "do"      // free text: do this
+	VerbPlan    Verb = "plan"    // free text: say how you would do this, and wait for an approval
+	VerbNew     Verb = "new"     // free text: do this in another session
+	VerbHelp    Verb = "help"    // explain yourself
+	VerbStatus  Verb = "status"  // say where the thread's task is
+	VerbStop    Verb = "stop"    // stop the thread's task
+	VerbRetry   Verb = "retry"   // once more: inspect again what is held, or a new task with the same words
+	VerbApprove Verb = "approve" // carry out the plan that waits
+	VerbRelease Verb = "release" // publish the held change that the argument names
+	VerbHandoff Verb = "handoff" // say how to go on by hand
 )
+
+// Instructs reports whether v comes with words that say what to do.
+func (v Verb) Instructs() bool { return v == VerbDo || v == VerbPlan || v == VerbNew }
 
 // Options are the key=value words before a command's text. Empty means: not given.
 type Options struct {
@@ -149,8 +157,10 @@ type Command struct {
 	Requester Actor      `json:"requester"`
 	Comment   int64      `json:"comment,omitempty"` // the triggering comment's id; 0 for a label or an assignment
 	Verb      Verb       `json:"verb"`
-	Options   Options    `json:"options"`
-	Prompt    Prompt     `json:"prompt"`
+	// Argument is what the verb is about: the tree to release, the plan to approve.
+	Argument string  `json:"argument,omitempty"`
+	Options  Options `json:"options"`
+	Prompt   Prompt  `json:"prompt"`
 	// Notices are things the requester should know though the task goes on,
 	// such as a second command in the same comment.
 	Notices []*Problem `json:"notices,omitempty"`
@@ -235,6 +245,7 @@ type Rules struct {
 	AllowHosts     []string `json:"allow_hosts,omitempty"`     // that the run may speak to, besides the operator's own list
 	Ready          bool     `json:"ready,omitempty"`           // open pull requests ready for review, not as drafts
 	ProposeIssue   bool     `json:"propose_issue,omitempty"`   // agents may open issues for what they find
+	OthersApprove  bool     `json:"others_approve,omitempty"`  // the requester can't approve a plan or release a change alone
 	Written        bool     `json:"written,omitempty"`         // there was a file
 	// Notices are what people should know about where these rules came from.
 	Notices []*Problem `json:"notices,omitempty"`
@@ -333,6 +344,10 @@ type Question struct {
 	Answerer   Actor      `json:"answerer,omitzero"`
 	Delivery   DeliveryID `json:"delivery,omitempty"` // that brought the answer
 	AnsweredAt time.Time  `json:"answered_at,omitzero"`
+	// Plan is set where the text is a plan that waits for an approval; see
+	// [ApprovalDigest]. An answer that does not approve it asks for another plan.
+	Plan     string `json:"plan,omitempty"`
+	Approved bool   `json:"approved,omitempty"`
 }
 
 // Usage is what models were asked for and gave, summed over calls.
@@ -364,6 +379,18 @@ type Verdict struct {
 	Additions int          `json:"additions"`
 	Deletions int          `json:"deletions"`
 	Protected []string     `json:"protected,omitempty"` // protected paths it touches
+	// Patch shows the change of the protected paths, cut to what people read; it is
+	// kept for a change that is held.
+	Patch string `json:"patch,omitempty"`
+	// Released says who let a change of protected files go. It is for this one tree.
+	Released *Release `json:"released,omitempty"`
+}
+
+// Release is a person's word that a held change may be published.
+type Release struct {
+	Tree string    `json:"tree"` // the exact tree that they named
+	By   Actor     `json:"by"`
+	At   time.Time `json:"at"`
 }
 
 // FileChange is one path of a change.

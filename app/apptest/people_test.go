@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -139,6 +140,31 @@ func openFromFork(s *stage, args []string) error {
 		files[path] = content + "\n"
 	}
 	return s.GitHub.Ask("POST", "repositories/"+s.Repository+"/pulls/from-fork", map[string]any{"user": args[0], "title": args[1], "files": files}, nil)
+}
+
+// pull USER BRANCH TITLE: a person's pull request from a branch of the repository
+func openPull(s *stage, args []string) error {
+	if err := words(args, 3, 3, "pull USER BRANCH TITLE"); err != nil {
+		return err
+	}
+	return s.GitHub.Ask("POST", "repositories/"+s.Repository+"/pulls", map[string]string{"user": args[0], "branch": args[1], "title": args[2]}, nil)
+}
+
+// take NAME REGEXP: the first group of what was shown last becomes $NAME
+func take(s *stage, args []string) error {
+	if err := words(args, 2, 2, "take NAME REGEXP"); err != nil {
+		return err
+	}
+	pattern, err := regexp.Compile(args[1])
+	if err != nil {
+		return err
+	}
+	m := pattern.FindStringSubmatch(s.ts.ReadFile("stdout"))
+	if len(m) < 2 {
+		return fmt.Errorf("%s is not in what was shown", args[1])
+	}
+	s.ts.Setenv(args[0], m[1])
+	return nil
 }
 
 // commit USER BRANCH PATH=CONTENT|PATH=@FILE…

@@ -72,6 +72,8 @@ func TestStories(t *testing.T) {
 			"merge":    plain(merge),
 			"reopen":   plain(reopen),
 			"fork":     plain(openFromFork),
+			"pull":     plain(openPull),
+			"take":     plain(take),
 			"commit":   plain(commit),
 			"rename":   plain(rename),
 			"archive":  plain(archive),

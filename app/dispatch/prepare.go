@@ -47,6 +47,27 @@ type Settled struct {
 // Settle reads the repository's rules from its default branch and resolves the
 // base. A thread that has a pull request goes on from its branch.
 func (p *Preparer) Settle(ctx context.Context, story anvil.Story) (Settled, error) {
+	s, err := p.settle(ctx, story)
+	if err != nil {
+		return s, err
+	}
+	return s, approved(story, s)
+}
+
+// approved makes sure that what is carried out is what was approved, if it had to be.
+func approved(story anvil.Story, s Settled) error {
+	run, ok := story.Approved()
+	if !ok || run.Question.Plan == anvil.ApprovalDigest(story.Task.Command.Prompt, s.BaseCommit, run.Question.Text, s.Rules) {
+		return nil
+	}
+	what := "the rules in " + policy.Path + " changed"
+	if s.BaseCommit != run.BaseCommit {
+		what = fmt.Sprintf("the work would begin at %.7s and not at %.7s any more", s.BaseCommit, run.BaseCommit)
+	}
+	return anvil.Problemf("APPROVAL_CHANGED", "Comment /anvil retry to have it planned again.", "the plan was approved for another state of things: %s", what)
+}
+
+func (p *Preparer) settle(ctx context.Context, story anvil.Story) (Settled, error) {
 	var s Settled
 	repo := story.Session.Repository
 	branch, tip, err := p.GitHub.DefaultBranchCommit(ctx, repo)

@@ -83,8 +83,16 @@ func (h *Hop) Inspect(ctx context.Context, key string) error {
 		return h.end(ctx, run, err)
 	}
 	verdict := checked.Verdict
-	if len(verdict.Protected) > 0 {
+	if run.Verdict != nil {
+		verdict.Released = run.Verdict.Released
+	}
+	if len(verdict.Protected) > 0 && !released(verdict) {
 		defer checked.Close()
+		verdict.Released = nil // it was for another tree
+		verdict.Patch, err = checked.Repository.Patch(ctx, run.BaseCommit, checked.Head, verdict.Protected, maxPatch)
+		if err != nil {
+			return h.end(ctx, run, err)
+		}
 		return h.hold(ctx, run, rules, verdict, anvil.Problemf("PROTECTED_FILES", "", "the change touches %d protected file(s)", len(verdict.Protected)))
 	}
 	h.keep(run.ID, checked)
@@ -97,6 +105,12 @@ func (h *Hop) Inspect(ctx context.Context, key string) error {
 	}
 	return settled(err)
 }
+
+// maxPatch is how much of a held change is shown, in bytes.
+const maxPatch = 12 << 10
+
+// released reports whether a person let exactly this tree go.
+func released(v anvil.Verdict) bool { return v.Released != nil && v.Released.Tree == v.Tree }
 
 // hold leaves it to a person whether a change that touches protected files goes on.
 func (h *Hop) hold(ctx context.Context, run anvil.Run, rules anvil.Rules, verdict anvil.Verdict, why *anvil.Problem) error {
@@ -193,7 +207,7 @@ func (h *Hop) Open(ctx context.Context, story anvil.Story) (*git.Repository, err
 	if err != nil {
 		return nil, err
 	}
-	if run.Verdict == nil || checked.Tree != run.Verdict.Tree || len(checked.Verdict.Protected) > 0 {
+	if run.Verdict == nil || checked.Tree != run.Verdict.Tree || len(checked.Verdict.Protected) > 0 && !released(*run.Verdict) {
 		checked.Close()
 		return nil, anvil.Problemf("PUBLISH_MISMATCH", "Comment /anvil retry.", "the proposal is no longer what was inspected")
 	}

@@ -27,15 +27,18 @@ func (r Reader) created(d anvil.Delivery, p *payload) Reading {
 		return ignored(CodeNoCommand, "%s", found.miss)
 	}
 	first := found.commands[0]
+	if isAside(first) {
+		return ignored(CodeNoCommand, "an aside is not heard")
+	}
 	c := r.command(d, p, p.Issue)
 	c.Comment = p.Comment.ID
 	said := r.say(first)
-	c.Verb, c.Options = said.verb, said.options
+	c.Verb, c.Options, c.Argument = said.verb, said.options, said.about
 	problem := said.problem
 	if problem == nil {
 		problem = unsupported(c, p)
 	}
-	if problem == nil && c.Verb == anvil.VerbDo {
+	if problem == nil && c.Verb.Instructs() {
 		problem = r.snapshot(&c, said.text, p.Issue)
 	}
 	if len(found.commands) > 1 {
@@ -74,10 +77,10 @@ func unsupported(c anvil.Command, p *payload) *anvil.Problem {
 	if p.Repository.Archived {
 		return anvil.Problemf(CodeArchived, "Unarchive the repository first", "the repository is archived, so nothing can be changed in it")
 	}
-	starts := c.Verb == anvil.VerbDo || c.Verb == anvil.VerbRetry
+	starts := c.Verb.Instructs() || c.Verb == anvil.VerbRetry
 	switch {
-	case c.Verb == anvil.VerbDo && c.Thread.PullRequest:
-		return Unsupported("a pull request")
+	case c.Verb.Instructs() && c.Thread.PullRequest && p.Issue.State == "closed":
+		return Unsupported("a closed pull request")
 	case starts && p.Issue.State == "closed" && !c.Thread.PullRequest:
 		return Unsupported("a closed issue")
 	case starts && p.Issue.Locked:
@@ -90,7 +93,7 @@ func unsupported(c anvil.Command, p *payload) *anvil.Problem {
 // as "a closed issue".
 func Unsupported(place string) *anvil.Problem {
 	return anvil.Problemf(CodeTarget,
-		"Commands that start work go on an open issue; status, stop, retry and help also work on a pull request that Anvil opened",
+		"Commands that start work go on an open issue or pull request of the repository",
 		"%s is not a place where work can be started", place)
 }
 

@@ -24,7 +24,7 @@ type Store interface {
 	OpenTasks(ctx context.Context, session anvil.SessionID) ([]anvil.TaskID, error)
 	Story(ctx context.Context, id anvil.TaskID) (anvil.Story, error)
 	StoryOfRun(ctx context.Context, id anvil.RunID) (anvil.Story, error)
-	Answer(ctx context.Context, id anvil.RunID, delivery anvil.DeliveryID, text string, by anvil.Actor, reply *anvil.Reply) error
+	Answer(ctx context.Context, id anvil.RunID, a anvil.Answering) error
 	Move(ctx context.Context, id anvil.RunID, to anvil.State, change func(*anvil.Run) error, next ...anvil.Job) (anvil.Run, error)
 	SaveInstallation(ctx context.Context, id int64, account, state string) error
 	InstallationState(ctx context.Context, id int64) (string, error)
@@ -45,10 +45,11 @@ type Decider struct {
 	// Reader returns the reader, as soon as it is known who we are at GitHub.
 	Reader func(ctx context.Context) (Reader, error)
 	// Status and Tell render answers.
-	Status func(anvil.Story) string
-	Tell   func(*anvil.Problem) string
-	Now    func() time.Time
-	Log    *slog.Logger
+	Status  func(anvil.Story) string
+	Handoff func(anvil.Story) string
+	Tell    func(*anvil.Problem) string
+	Now     func() time.Time
+	Log     *slog.Logger
 }
 
 // Decide decides one delivery, once.
@@ -117,9 +118,6 @@ func (d *Decider) rule(ctx context.Context, delivery anvil.Delivery) (anvil.Ruli
 	case anvil.Ignored:
 		return anvil.Ruling{Decision: decision, Reason: problem.Error()}, nil
 	case anvil.Refused:
-		if problem, err = d.fork(ctx, command, problem); err != nil {
-			return anvil.Ruling{}, err
-		}
 		reply := d.answer(command, "confused", d.Tell(problem))
 		if problem.Code == CodePermission {
 			// Whoever may not write is told once in each thread, so that nobody
@@ -135,28 +133,6 @@ func (d *Decider) rule(ctx context.Context, delivery anvil.Delivery) (anvil.Ruli
 	}
 	return ruling, err
 }
-
-// fork tells a requester whose pull request comes from a fork that this is why
-// nothing can be done there. Comments do not say where a branch is.
-func (d *Decider) fork(ctx context.Context, c anvil.Command, refusal *anvil.Problem) (*anvil.Problem, error) {
-	if refusal.Code != CodeTarget || !c.Thread.PullRequest {
-		return refusal, nil
-	}
-	pull, err := d.GitHub.PullRequest(ctx, c.Thread.Repository, c.Thread.Issue)
-	if errors.Is(err, github.ErrNotFound) || err == nil && pull.HeadRepository == c.Thread.Repository.ID {
-		return refusal, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	p := anvil.Problemf(CodeFork, "Ask on an issue of this repository instead",
-		"the pull request comes from a fork, and work on forks is off (the server's setting github.forks)")
-	p.IDs = refusal.IDs
-	return p, nil
-}
-
-// CodeFork says that a pull request's branch is in another repository.
-const CodeFork anvil.Code = "FORK_DISABLED"
 
 func (d *Decider) permission(ctx context.Context, c anvil.Command) (Permission, error) {
 	id, role, err := d.GitHub.Permission(ctx, c.Thread.Repository, c.Requester.Login)
@@ -182,6 +158,8 @@ func (d *Decider) act(ctx context.Context, c anvil.Command, offer policy.Offer, 
 			return ruling, err
 		}
 		return d.open(ctx, c)
+	case anvil.VerbPlan, anvil.VerbNew:
+		return d.open(ctx, c)
 	}
 	latest, err := d.latest(ctx, c.Thread)
 	if errors.Is(err, anvil.ErrNotFound) {
@@ -196,6 +174,12 @@ func (d *Decider) act(ctx context.Context, c anvil.Command, offer policy.Offer, 
 		return d.stop(ctx, c, latest, came)
 	case anvil.VerbRetry:
 		return d.retry(ctx, c, latest, came)
+	case anvil.VerbApprove:
+		return d.approve(ctx, c, latest)
+	case anvil.VerbRelease:
+		return d.release(ctx, c, latest, came)
+	case anvil.VerbHandoff:
+		return anvil.Ruling{Decision: anvil.Accepted, Task: latest.Task.ID, Reply: d.answer(c, "eyes", d.Handoff(latest))}, nil
 	}
 	return anvil.Ruling{Decision: anvil.Accepted, Task: latest.Task.ID, Reply: d.answer(c, "eyes", d.Status(latest))}, nil
 }
@@ -218,9 +202,13 @@ func (d *Decider) latest(ctx context.Context, thread anvil.Thread) (anvil.Story,
 // open opens a task. Once a session's pull request is merged or closed its branch
 // has done its duty, and the thread goes on with another.
 func (d *Decider) open(ctx context.Context, c anvil.Command) (anvil.Ruling, error) {
-	o := anvil.Opening{Command: c}
+	o := anvil.Opening{Command: c, NewSession: c.Verb == anvil.VerbNew}
 	session, err := d.Store.CurrentSession(ctx, c.Thread.Repository.ID, c.Thread.Issue)
 	switch {
+	case errors.Is(err, anvil.ErrNotFound) && c.Thread.PullRequest:
+		if problem, err := d.stack(ctx, &o.Command); problem != nil || err != nil {
+			return d.refuse(c, problem, ""), err
+		}
 	case errors.Is(err, anvil.ErrNotFound):
 	case err != nil:
 		return anvil.Ruling{}, err
@@ -229,7 +217,7 @@ func (d *Decider) open(ctx context.Context, c anvil.Command) (anvil.Ruling, erro
 		if err != nil && !errors.Is(err, github.ErrNotFound) {
 			return anvil.Ruling{}, err
 		}
-		o.NewSession = err != nil || pull.State != "open"
+		o.NewSession = o.NewSession || err != nil || pull.State != "open"
 	}
 	task, err := d.Store.OpenTask(ctx, o)
 	return anvil.Ruling{Decision: anvil.Accepted, Task: task.ID}, err
@@ -320,8 +308,11 @@ func (d *Decider) retry(ctx context.Context, c anvil.Command, latest anvil.Story
 	}
 	again := latest.Task.Command
 	again.Delivery, again.Requester, again.Comment = c.Delivery, c.Requester, c.Comment
-	again.Thread.Repository = c.Thread.Repository
+	again.Thread.Repository, again.Thread.Issue, again.Thread.PullRequest = c.Thread.Repository, c.Thread.Issue, c.Thread.PullRequest
 	again.Notices = c.Notices
+	if again.Verb == anvil.VerbNew {
+		again.Verb = anvil.VerbDo // it has its session
+	}
 	return d.open(ctx, again)
 }
 

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -12,19 +13,32 @@ import (
 type said struct {
 	verb    anvil.Verb
 	options anvil.Options
-	text    string         // the instruction of VerbDo
+	text    string         // the instruction of a verb that has one
+	about   string         // what the verb is about, such as a tree
 	problem *anvil.Problem // what was not understood
 }
 
 // verbs are the words that stand for themselves when they are alone on the line.
 var verbs = map[string]anvil.Verb{
-	"help":   anvil.VerbHelp,
-	"status": anvil.VerbStatus,
-	"stop":   anvil.VerbStop,
-	"retry":  anvil.VerbRetry,
+	"help":    anvil.VerbHelp,
+	"status":  anvil.VerbStatus,
+	"stop":    anvil.VerbStop,
+	"retry":   anvil.VerbRetry,
+	"handoff": anvil.VerbHandoff,
+	"approve": anvil.VerbApprove, // or with what is approved
+	"release": anvil.VerbRelease, // with the tree that is released
 }
 
-var verbNames = []string{"help", "status", "stop", "retry"}
+// before are the verbs that stand before an instruction.
+var before = map[string]anvil.Verb{
+	"plan": anvil.VerbPlan,
+	"new":  anvil.VerbNew,
+}
+
+var verbNames = []string{"help", "status", "stop", "retry", "plan", "approve", "release", "new", "handoff", "aside"}
+
+// named is how a tree or a plan is named: the first digits of its digest.
+var named = regexp.MustCompile(`^[0-9a-f]{7,64}$`)
 
 // filler are words that people put after a verb without meaning an instruction.
 // "stop now" must stop, and "stop using tabs" must not.
@@ -47,8 +61,8 @@ func (r Reader) say(s spoken) said {
 		out.verb = anvil.VerbDo
 		return out
 	}
-	out.verb = r.verb(line, &out)
-	if out.verb != anvil.VerbDo || out.problem != nil {
+	out.verb, line = r.verb(line, &out)
+	if !out.verb.Instructs() || out.problem != nil {
 		return out
 	}
 	out.text = strings.TrimSpace(line + "\n" + lines)
@@ -56,7 +70,7 @@ func (r Reader) say(s spoken) said {
 	switch {
 	case out.text == "":
 		out.problem = usageProblem()
-	case len(words) == 1 && strings.TrimSpace(lines) == "":
+	case out.verb == anvil.VerbDo && len(words) == 1 && strings.TrimSpace(lines) == "":
 		if near := policy.Nearest(words[0], verbNames); near != "" {
 			out.problem = anvil.Problemf(policy.CodeUnknown,
 				"Write "+trigger+" "+near+" for that, or say in more words what to do. The verbs are: "+strings.Join(verbNames, ", "),
@@ -66,26 +80,45 @@ func (r Reader) say(s spoken) said {
 	return out
 }
 
-// verb returns the verb that line is, with options and filler after it, or
-// VerbDo. Options that follow a verb are kept in out.
-func (r Reader) verb(line string, out *said) anvil.Verb {
+// verb returns the verb that line is, with options, filler or what it is about after
+// it, or the verb that it begins with; else VerbDo. It comes with what is left of the
+// line. Options that follow a verb are kept in out.
+func (r Reader) verb(line string, out *said) (anvil.Verb, string) {
 	first, rest := line, ""
 	if end := strings.IndexFunc(line, unicode.IsSpace); end >= 0 {
 		first, rest = line[:end], line[end:]
 	}
+	if verb, ok := before[strings.ToLower(first)]; ok {
+		rest, out.problem = r.options(rest, &out.options)
+		return verb, rest
+	}
 	verb, ok := verbs[word(first)]
 	if !ok {
-		return anvil.VerbDo
+		return anvil.VerbDo, line
 	}
 	given := out.options
 	rest, problem := r.options(rest, &given)
-	for _, w := range strings.Fields(rest) {
-		if !filler[word(w)] {
-			return anvil.VerbDo
+	about := ""
+	for i, w := range strings.Fields(rest) {
+		takes := verb == anvil.VerbApprove || verb == anvil.VerbRelease
+		switch {
+		case i == 0 && takes && named.MatchString(strings.ToLower(w)):
+			about = strings.ToLower(w)
+		case !filler[word(w)]:
+			return anvil.VerbDo, line
 		}
 	}
-	out.options, out.problem = given, problem
-	return verb
+	if verb == anvil.VerbRelease && about == "" && problem == nil {
+		problem = anvil.Problemf(CodeUsage, "Write "+trigger+" release and the tree that the task's comment names", "the command does not say which change is released")
+	}
+	out.options, out.problem, out.about = given, problem, about
+	return verb, rest
+}
+
+// isAside reports whether people talk among themselves.
+func isAside(s spoken) bool {
+	words := strings.Fields(s.line)
+	return len(words) > 0 && word(words[0]) == "aside"
 }
 
 // word is w as it is compared: phones capitalise, and people end sentences.

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
@@ -15,7 +16,7 @@ func (r Reader) snapshot(c *anvil.Command, instruction string, i *issue) *anvil.
 	var removed []anvil.RemovedHidden
 	var secrets []string
 	clean := func(where, text string) string {
-		visible, gone := r.Clean(where, text)
+		visible, gone := r.Clean(where, ownMarker.ReplaceAllString(text, ""))
 		removed = append(removed, gone...)
 		masked, kinds := r.Mask(visible)
 		if len(kinds) > 0 {
@@ -63,6 +64,10 @@ func (r Reader) snapshot(c *anvil.Command, instruction string, i *issue) *anvil.
 	}
 	return nil
 }
+
+// ownMarker is what package publish puts before and behind texts of ours, such as the
+// description of a pull request. Nobody needs to be told that it is hidden there.
+var ownMarker = regexp.MustCompile(`<!-- anvil:[a-z0-9/._-]{1,80}:[0-9a-f]{24} -->`)
 
 func hiddenText(removed []anvil.RemovedHidden) *anvil.Problem {
 	total := 0

@@ -153,7 +153,9 @@ func TestWhatIsReadOutOfADelivery(t *testing.T) {
 
 		{name: "closed issue", delivery: delivery("issue_comment", o{"issue.state": "closed"}), refusal: "TARGET_UNSUPPORTED", speaks: "open issue"},
 		{name: "locked issue", delivery: delivery("issue_comment", o{"issue.locked": true}), refusal: "TARGET_UNSUPPORTED"},
-		{name: "pull request", delivery: delivery("issue_comment", pr), refusal: "TARGET_UNSUPPORTED", speaks: "a pull request"},
+		{name: "pull request", delivery: delivery("issue_comment", pr)},
+		{name: "closed pull request", delivery: delivery("issue_comment", pr, o{"issue.state": "closed"}), refusal: "TARGET_UNSUPPORTED", speaks: "a closed pull request"},
+		{name: "an aside", delivery: delivery("issue_comment", command("/anvil aside: what do you think, trish?")), ignored: "NO_COMMAND"},
 		{name: "stop on a closed issue", delivery: delivery("issue_comment", o{"issue.state": "closed"}, command("/anvil stop"))},
 		{name: "retry on a closed issue", delivery: delivery("issue_comment", o{"issue.state": "closed"}, command("/anvil retry")), refusal: "TARGET_UNSUPPORTED"},
 		{name: "status on a pull request", delivery: delivery("issue_comment", pr, command("/anvil status"))},

@@ -39,7 +39,7 @@ func (d *Decider) respond(ctx context.Context, c anvil.Command) (anvil.Ruling, b
 		if !reflect.ValueOf(c.Options).IsZero() {
 			reply.Text = "This was taken as the answer to the agent's question. Options have no effect in an answer: the task goes on with its own."
 		}
-		err = d.Store.Answer(ctx, run.ID, c.Delivery, c.Prompt.Instruction, c.Requester, reply)
+		err = d.Store.Answer(ctx, run.ID, anvil.Answering{Delivery: c.Delivery, Text: c.Prompt.Instruction, By: c.Requester, Reply: reply})
 		var moved *anvil.MoveError
 		if errors.As(err, &moved) {
 			continue // answered, stopped or given up a moment ago

@@ -29,7 +29,7 @@ func TestACommandInAWaitingThreadIsTheAnswer(t *testing.T) {
 		t.Error("nobody schedules it")
 	}
 	// The same delivery decided twice answers once.
-	if err := d.store.Answer(t.Context(), id, got.ID, "JWT", anvil.Actor{}, nil); err != nil || d.is(id, anvil.Answered).Question.Answer != "Passport, please" {
+	if err := d.store.Answer(t.Context(), id, anvil.Answering{Delivery: got.ID, Text: "JWT"}); err != nil || d.is(id, anvil.Answered).Question.Answer != "Passport, please" {
 		t.Errorf("%v", err)
 	}
 	// It goes on: more words are a task of their own.

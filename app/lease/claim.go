@@ -219,11 +219,22 @@ func promptOf(story anvil.Story) runapi.Prompt {
 			p.Exchanges = append(p.Exchanges, runapi.Exchange{Question: q.Text, Answer: q.Answer})
 		}
 	}
-	if len(p.Exchanges) > 0 {
+	if story.Planning() {
+		p.Instruction += planOnly
+	}
+	if len(p.Exchanges) > 0 || story.Planning() {
 		p.Digest = p.ComputeDigest()
 	}
 	return p
 }
+
+// planOnly is what an agent is told that is to make a plan. Whatever it changes all
+// the same is not published.
+const planOnly = `
+
+Make a plan for this and nothing else: read what you need, and change no file. End with the plan as your answer: the steps
+in order, the files that you expect to change, how you will verify the result, what you are not sure about, and how much
+work it will be. A person reads it and decides whether it is carried out.`
 
 func runOf(story anvil.Story, id string) (anvil.Run, error) {
 	for _, run := range story.Runs {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
@@ -175,6 +176,11 @@ func (s *Server) finish(r *http.Request) (any, error) {
 	if err := allow(run); err != nil {
 		return nil, err
 	}
+	story, err := s.Store.StoryOfRun(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	planned := story.Planning() && (req.Result == runapi.Proposed || req.Result == runapi.Unchanged) && strings.TrimSpace(report.Answer) != ""
 	var to anvil.State
 	var next []anvil.Job
 	switch {
@@ -186,6 +192,8 @@ func (s *Server) finish(r *http.Request) (any, error) {
 		to = anvil.Failed // an agent that had to stop in the middle has no result
 	case req.Result == runapi.Cancelled:
 		to = anvil.Cancelled
+	case planned:
+		to = anvil.Waiting
 	case req.Result == runapi.Unchanged:
 		to = anvil.Unchanged
 	case req.Result == runapi.Failed:
@@ -213,6 +221,11 @@ func (s *Server) finish(r *http.Request) (any, error) {
 		run.Report = report
 		run.Engine.Version = report.Engine.Version
 		run.Problem = problemOf(*run, to, report)
+		if planned && to == anvil.Waiting && run.Question == nil {
+			run.Question = &anvil.Question{
+				Text: report.Answer, AskedAt: s.Now(), Plan: anvil.ApprovalDigest(story.Task.Command.Prompt, run.BaseCommit, report.Answer, run.Rules),
+			}
+		}
 		if to == anvil.Waiting {
 			run.Deadline = s.Now().Add(s.Terms.AnswerWithin)
 		}

@@ -105,6 +105,9 @@ func (r *Reaper) verdict(run anvil.Run) (anvil.State, *anvil.Problem) {
 	case anvil.Stopping:
 		return anvil.Cancelled, nil
 	case anvil.Waiting:
+		if run.Question != nil && run.Question.Plan != "" {
+			return anvil.Failed, anvil.Problemf("APPROVAL_EXPIRED", "Comment /anvil retry to have it planned again.", "nobody approved the plan within %s", r.AnswerWithin)
+		}
 		return anvil.Failed, anvil.Problemf("QUESTION_EXPIRED", "Comment /anvil retry to start again.", "nobody answered the agent's question within %s", r.AnswerWithin)
 	case anvil.Held:
 		return anvil.Failed, anvil.Problemf("HOLD_EXPIRED", "Comment /anvil retry to start again.", "nobody released the held change within %s", r.HoldFor)

@@ -19,7 +19,7 @@ func (w *world) reply(run anvil.RunID, delivery, text string) {
 	if _, err := w.store.Receive(w.t.Context(), d); err != nil {
 		w.t.Fatal(err)
 	}
-	if err := w.store.Answer(w.t.Context(), run, d.ID, text, anvil.Actor{ID: 2, Login: "ada"}, nil); err != nil {
+	if err := w.store.Answer(w.t.Context(), run, anvil.Answering{Delivery: d.ID, Text: text, By: anvil.Actor{ID: 2, Login: "ada"}}); err != nil {
 		w.t.Fatal(err)
 	}
 }

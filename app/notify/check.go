@@ -25,7 +25,7 @@ func CheckRun(d Document) github.CheckRun {
 	switch d.Phase {
 	case Open:
 		b.WriteString(checklist(d.Steps) + "\n" + agentsPlan(d.Plan))
-	case Asking:
+	case Asking, Planned:
 		b.WriteString(pending(d))
 	case Answered:
 		b.WriteString(d.Answer.Markdown() + "\n\n")

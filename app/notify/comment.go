@@ -14,7 +14,7 @@ func Comment(d Document) string {
 	b.WriteString(asked(d))
 	b.WriteString(exchanges(d))
 	switch d.Phase {
-	case Asking:
+	case Asking, Planned:
 		b.WriteString(pending(d))
 	case Open:
 		b.WriteString(checklist(d.Steps) + "\n" + agentsPlan(d.Plan))
@@ -100,7 +100,10 @@ func held(d Document) string {
 	for _, path := range d.Held {
 		fmt.Fprintf(&b, "- %s\n", path.Code())
 	}
-	b.WriteString("\nTo let it go, allow these paths on the default branch in `" + rulesPath + "` and comment `/anvil retry`; the change is kept and inspected again:\n\n")
+	if !d.Patch.Empty() {
+		b.WriteString("\n<details><summary>How it changes them</summary>\n\n" + d.Patch.Fence() + "\n\n</details>\n")
+	}
+	fmt.Fprintf(&b, "\nTo let exactly this change go, read it and comment `/anvil release %.12s`. To let such changes go from now on, allow the paths on the default branch in `"+rulesPath+"` and comment `/anvil retry`; the change is kept and inspected again:\n\n", d.Change.Tree)
 	b.WriteString("```yaml\nprotected:\n  allow:\n")
 	for _, path := range d.Held {
 		fmt.Fprintf(&b, "    - %s\n", path.Quoted())

@@ -20,7 +20,10 @@ func Subject(d Document) string {
 // Commit is the message of the published commit. The requester is its co-author, so
 // that whoever reads the history knows whom to ask.
 func Commit(d Document) string {
-	who := d.Requester
-	return fmt.Sprintf("%s\n\nAsked for on issue %d.\n\nAnvil-Task: %s\nCo-authored-by: %s <%d+%s@users.noreply.github.com>\n",
-		Subject(d), d.Issue, d.Task, who.Login, who.ID, who.Login)
+	who, where := d.Requester, "issue"
+	if d.OnPull {
+		where = "pull request"
+	}
+	return fmt.Sprintf("%s\n\nAsked for on %s %d.\n\nAnvil-Task: %s\nCo-authored-by: %s <%d+%s@users.noreply.github.com>\n",
+		Subject(d), where, d.Issue, d.Task, who.Login, who.ID, who.Login)
 }

@@ -19,13 +19,15 @@ type Document struct {
 	Took  time.Duration // from asking to the end; 0 while open
 
 	Issue       int
-	PullRequest int // 0 until there is one
+	OnPull      bool // Issue is a pull request that is not Anvil's
+	PullRequest int  // 0 until there is one
 	Branch      string
 	Base        string // branch that the change starts from; empty until it is known
 	BaseCommit  string
 
 	Requester Person
-	Asked     sanitize.Text // empty: the issue was handed over
+	Asked     sanitize.Text
+	Handed    bool          // the issue was handed over, without words of its own
 	Subject   sanitize.Text // one line for a title: the instruction, if it is one
 	Exchanges []Exchange    // what the agent asked before, and who answered what
 	Question  *Question     // that it waits with
@@ -38,9 +40,11 @@ type Document struct {
 
 	Problem      *Problem // why it failed, or is held
 	Answer       sanitize.Text
-	Verification *Verification // nil until a runner reported
-	Change       *Change       // nil until inspection
-	Held         []sanitize.Text
+	Verification *Verification   // nil until a runner reported
+	Change       *Change         // nil until inspection
+	Held         []sanitize.Text // protected files that hold it
+	Patch        sanitize.Text   // how they are changed
+	ReleasedBy   Person          // who let a change of protected files go
 	Refused      []RefusedHost
 	AllowHosts   []string // entries of network.allow that would let refused hosts through
 	Places       []Place  // that a check run points at
@@ -60,6 +64,7 @@ type Phase string
 const (
 	Open     Phase = "open"     // on its way
 	Asking   Phase = "asking"   // waits for a person's answer
+	Planned  Phase = "planned"  // waits for a person's approval of its plan
 	Holding  Phase = "holding"  // waits for a person's release
 	Done     Phase = "done"     // published
 	Answered Phase = "answered" // ended with words and no change
@@ -87,6 +92,7 @@ type Question struct {
 	Text     sanitize.Text
 	Choices  []sanitize.Text
 	Deadline time.Time // zero: none
+	Plan     string    // the first digits of what an approval names; empty: it is no plan
 }
 
 // Step is one line of a list of things to do.

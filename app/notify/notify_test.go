@@ -75,6 +75,12 @@ func asks(s *anvil.Story) {
 	}
 }
 
+// asksApproval makes the run one that waits with a plan.
+func asksApproval(s *anvil.Story) {
+	s.Runs[0].Question = &anvil.Question{Text: "1. Keep the query.\n2. Test it.\n\nOne file, half an hour. @team", AskedAt: start, Plan: strings.Repeat("0123456789abcdef", 4)}
+	s.Runs[0].Deadline = start.Add(7 * 24 * time.Hour)
+}
+
 // answered makes the task one whose question was answered, and which works on.
 func answered(s *anvil.Story) {
 	second := s.Runs[0]
@@ -134,6 +140,15 @@ func TestGolden(t *testing.T) {
 		"held":       story(anvil.Held, problem(anvil.Problemf("PROTECTED_FILES", "", "the change touches 2 protected file(s)")), func(s *anvil.Story) { s.Runs[0].Verdict.Protected = []string{".github/workflows/ci.yml", "CODEOWNERS"} }),
 		"waiting":    story(anvil.Waiting, asks),
 		"answered":   story(anvil.Waiting, asks, answered),
+		"plan":       story(anvil.Waiting, asksApproval),
+		"held-patch": story(anvil.Held, problem(anvil.Problemf("PROTECTED_FILES", "", "the change touches 1 protected file(s)")), func(s *anvil.Story) {
+			s.Runs[0].Verdict.Tree, s.Runs[0].Verdict.Protected = strings.Repeat("beef", 10), []string{"CODEOWNERS"}
+			s.Runs[0].Verdict.Patch = "--- a/CODEOWNERS\n+++ b/CODEOWNERS\n@@ -0,0 +1 @@\n+* @otto\n"
+		}),
+		"released": story(anvil.Succeeded, merged, func(s *anvil.Story) {
+			s.Runs[0].Verdict.Released = &anvil.Release{By: anvil.Actor{ID: 9, Login: "ada"}}
+		}),
+		"stacked":    story(anvil.Succeeded, merged, func(s *anvil.Story) { s.Task.Command.Thread = anvil.Thread{Issue: 12, PullRequest: true} }),
 		"expired":    story(anvil.Failed, asks, problem(anvil.Problemf("QUESTION_EXPIRED", "Comment /anvil retry to start again.", "nobody answered the agent's question within 168h0m0s"))),
 		"delivering": story(anvil.Delivering),
 		"succeeded":  story(anvil.Succeeded, merged),
@@ -174,12 +189,12 @@ func TestGolden(t *testing.T) {
 			for _, a := range check.Actions {
 				heading += fmt.Sprintf(" [%s: %s]", a.Label, a.Description)
 			}
-			parts := []string{"=== comment", notify.Comment(d), heading, check.Summary, "=== status", notify.Status(d), "=== plain", notify.Plain(d)}
+			parts := []string{"=== comment", notify.Comment(d), heading, check.Summary, "=== status", notify.Status(d), "=== plain", notify.Plain(d), "=== handoff", notify.Handoff(d)}
 			if d.Phase == notify.Done {
 				title, body := notify.PullRequest([]notify.Document{d})
 				parts = append(parts, "=== pull request: "+title, body, "=== commit", notify.Commit(d))
 			}
-			if d.Phase == notify.Asking {
+			if d.Phase == notify.Asking || d.Phase == notify.Planned {
 				parts = append(parts, "=== question", notify.Ask(d))
 			}
 			got := strings.Join(append(parts, ""), "\n")

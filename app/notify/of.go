@@ -17,14 +17,11 @@ func Of(s anvil.Story) Document {
 	run, command := s.Run(), s.Task.Command
 	d := Document{
 		Task: string(s.Task.ID), Phase: phaseOf(s), Attempt: run.Attempt,
-		Issue: s.Session.Issue, PullRequest: s.Session.PullRequest, Branch: s.Session.Branch, Base: run.BaseRef, BaseCommit: run.BaseCommit,
-		Requester: person(command.Requester), Asked: sanitize.From(command.Prompt.Instruction), Subject: subject(s),
+		Issue: s.Session.Issue, OnPull: command.Thread.PullRequest && s.Session.Issue == command.Thread.Issue, PullRequest: s.Session.PullRequest, Branch: s.Session.Branch, Base: run.BaseRef, BaseCommit: run.BaseCommit,
+		Requester: person(command.Requester), Asked: sanitize.From(command.Prompt.Instruction), Handed: command.Comment == 0, Subject: subject(s),
 		Question: questionOf(run), Notices: noticesOf(s), Environment: environment(s), Cost: Usage(s.Usage),
 		Answer: answerOf(run), Verification: verificationOf(run), Change: changeOf(run), Run: run.Placement.URL,
 		Comment: s.Effects["comment/"+string(s.Task.ID)].URL, Places: places(s),
-	}
-	if command.Comment == 0 {
-		d.Asked = sanitize.Text{}
 	}
 	if !s.Task.ClosedAt.IsZero() {
 		d.Took = s.Task.ClosedAt.Sub(s.Task.CreatedAt)
@@ -51,6 +48,10 @@ func Of(s anvil.Story) Document {
 		for _, path := range run.Verdict.Protected {
 			d.Held = append(d.Held, sanitize.From(path))
 		}
+		d.Patch = sanitize.From(run.Verdict.Patch)
+	}
+	if run.Verdict != nil && run.Verdict.Released != nil {
+		d.ReleasedBy = person(run.Verdict.Released.By)
 	}
 	d.Refused, d.AllowHosts = refusedOf(run)
 	d.Mark, d.Title = title(s, d)
@@ -73,6 +74,9 @@ func phaseOf(s anvil.Story) Phase {
 	}
 	switch s.Run().State {
 	case anvil.Waiting:
+		if q := s.Run().Question; q != nil && q.Plan != "" {
+			return Planned
+		}
 		return Asking
 	case anvil.Held:
 		return Holding
@@ -122,7 +126,7 @@ func questionOf(run anvil.Run) *Question {
 	if q == nil || run.State != anvil.Waiting {
 		return nil
 	}
-	asked := &Question{Text: sanitize.From(strings.TrimSpace(q.Text)), Deadline: run.Deadline}
+	asked := &Question{Text: sanitize.From(strings.TrimSpace(q.Text)), Deadline: run.Deadline, Plan: q.Plan[:min(len(q.Plan), 7)]}
 	for _, c := range q.Choices {
 		asked.Choices = append(asked.Choices, sanitize.From(c))
 	}
@@ -137,7 +141,7 @@ func answerOf(run anvil.Run) sanitize.Text {
 }
 
 func verificationOf(run anvil.Run) *Verification {
-	if run.Report == nil || run.State == anvil.Unchanged {
+	if run.Report == nil || run.State == anvil.Unchanged || run.State == anvil.Waiting {
 		return nil
 	}
 	told := run.Report.Verification

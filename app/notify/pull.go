@@ -11,7 +11,11 @@ import (
 func PullRequest(tasks []Document) (title, body string) {
 	first, last := tasks[0], tasks[len(tasks)-1]
 	var b strings.Builder
-	fmt.Fprintf(&b, "Closes #%d. Asked for by @%s.\n\n", first.Issue, first.Requester.Login)
+	does := "Closes"
+	if first.OnPull {
+		does = "On top of"
+	}
+	fmt.Fprintf(&b, "%s #%d. Asked for by @%s.\n\n", does, first.Issue, first.Requester.Login)
 	if len(tasks) > 1 {
 		fmt.Fprintf(&b, "Then @%s asked for more; this is about the latest task, and the earlier ones follow below.\n\n", last.Requester.Login)
 	}
@@ -28,7 +32,7 @@ func section(d Document, level string) string {
 	var b strings.Builder
 	b.WriteString(level + " What was asked\n\n")
 	what := d.Asked
-	if what.Empty() {
+	if d.Handed || what.Empty() {
 		what = d.Subject
 	}
 	b.WriteString(quote(what.Markdown()) + "\n\n")
@@ -43,6 +47,9 @@ func section(d Document, level string) string {
 	b.WriteString(verification(d.Verification))
 	b.WriteString(refused(d))
 	b.WriteString("---\n<sub>Made by " + d.Engine.Line(80) + " with Anvil; somebody who did not ask for it should review it.")
+	if d.ReleasedBy.ID != 0 {
+		fmt.Fprintf(&b, " %s released it, for it changes protected files.", d.ReleasedBy.Login)
+	}
 	if d.Run != "" {
 		fmt.Fprintf(&b, " [Workflow run](%s) ·", d.Run)
 	}

@@ -8,6 +8,9 @@ import (
 // Ask is the comment that asks the requester what the agent wants to know. It
 // is one of its own, because GitHub tells nobody of a comment that was edited.
 func Ask(d Document) string {
+	if d.Phase == Planned {
+		return fmt.Sprintf("@%s, here is the plan:\n\n%s", d.Requester.Login, pending(d))
+	}
 	return fmt.Sprintf("@%s, the agent has a question before it goes on:\n\n%s", d.Requester.Login, pending(d))
 }
 
@@ -18,6 +21,9 @@ func pending(d Document) string {
 		return ""
 	}
 	var b strings.Builder
+	if q.Plan != "" {
+		return plan(d)
+	}
 	b.WriteString(quote(q.Text.Head(40).Markdown()) + "\n\n")
 	for i, c := range q.Choices {
 		fmt.Fprintf(&b, "%d. %s\n", i+1, c.Line(300))
@@ -30,5 +36,18 @@ func pending(d Document) string {
 		fmt.Fprintf(&b, " Without an answer by %s the task fails.", q.Deadline.UTC().Format("2 January, 15:04 UTC"))
 	}
 	b.WriteString(" No runner is held meanwhile.\n\n")
+	return b.String()
+}
+
+// plan is the plan with which a run waits, and how to approve it.
+func plan(d Document) string {
+	q := d.Question
+	var b strings.Builder
+	b.WriteString(quote(q.Text.Head(120).Markdown()) + "\n\n")
+	fmt.Fprintf(&b, "To have it carried out, comment `/anvil approve %s`; anybody with write access may. To have it changed, comment `/anvil` and what is wrong with it. To drop it, comment `/anvil stop`.", q.Plan)
+	if !q.Deadline.IsZero() {
+		fmt.Fprintf(&b, " It is given up at %s.", q.Deadline.UTC().Format("2 January, 15:04 UTC"))
+	}
+	b.WriteString(" The approval is for this plan, from this commit and by the rules as they are: if one of them changes, it is void. Nothing was changed yet, and no runner is held.\n\n")
 	return b.String()
 }

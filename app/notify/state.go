@@ -25,6 +25,8 @@ func title(s anvil.Story, d Document) (mark, words string) {
 		return "❌", "Could not finish" + d.after()
 	case Holding:
 		return "✋", "Held: a person has to look at this first"
+	case Planned:
+		return "📝", "A plan waits for approval"
 	case Asking:
 		return "❓", "The agent asks, and waits for an answer"
 	}
@@ -68,8 +70,10 @@ func actions(s anvil.Story, d Document) []Action {
 	switch d.Phase {
 	case Asking:
 		return []Action{actAnswer, actStop}
+	case Planned:
+		return []Action{{Verb: "approve " + d.Question.Plan, Label: "Approve", Effect: "Carry out the plan"}, actStop}
 	case Holding:
-		return []Action{actRetry, actStop}
+		return []Action{{Verb: fmt.Sprintf("release %.12s", d.Change.Tree), Label: "Release", Effect: "Publish the change as it is"}, actStop}
 	case Done:
 		if d.Verification != nil && d.Verification.Status == NotPassed {
 			return []Action{actFix, actRetry}

@@ -6,7 +6,7 @@ import "strings"
 func Status(d Document) string {
 	text := "**" + d.Mark + " " + d.Title + "**\n\n"
 	switch d.Phase {
-	case Asking:
+	case Asking, Planned:
 		text += pending(d)
 	case Open:
 		text += checklist(d.Steps) + "\n"

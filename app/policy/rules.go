@@ -48,6 +48,7 @@ type file struct {
 	Protected struct {
 		Allow strict.Lines `yaml:"allow"`
 	} `yaml:"protected"`
+	Approvals string `yaml:"approvals"`
 }
 
 // Parse reads the text of a rules file as it is at commit. An empty text is a
@@ -76,6 +77,9 @@ func Parse(text []byte, commit string, validRef func(string) error) (anvil.Rules
 			return bad(fmt.Sprintf("protected.allow[%d]", i), fmt.Sprintf("%s: %v", strict.Quote(glob), err), "Write paths such as .github/ISSUE_TEMPLATE/**")
 		}
 	}
+	if f.Approvals != "" && f.Approvals != "anyone" && f.Approvals != "others" {
+		return bad("approvals", strict.Quote(f.Approvals)+" is no such choice", "Write anyone or others")
+	}
 	if len(f.Network.Allow) > maxHosts {
 		return bad("network.allow", fmt.Sprintf("%d hosts", len(f.Network.Allow)), fmt.Sprintf("Use at most %d", maxHosts))
 	}
@@ -94,6 +98,7 @@ func Parse(text []byte, commit string, validRef func(string) error) (anvil.Rules
 		AllowHosts:     f.Network.Allow,
 		Ready:          f.PullRequest.Ready,
 		ProposeIssue:   f.Tools.ProposeIssue,
+		OthersApprove:  f.Approvals == "others",
 	}, nil
 }
 

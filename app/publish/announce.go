@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -92,8 +93,12 @@ func target(s anvil.Story) github.Target {
 	if id := s.Task.Command.Comment; id != 0 {
 		return github.Target{Comment: id}
 	}
-	return github.Target{Issue: s.Session.Issue}
+	return github.Target{Issue: thread(s)}
 }
+
+// thread is where a task was asked for, and so where it is told of: the session's
+// issue, or its pull request.
+func thread(s anvil.Story) int { return cmp.Or(s.Task.Command.Thread.Issue, s.Session.Issue) }
 
 // react shows one reaction at a time: eyes while the task is open, then how it
 // ended.
@@ -139,11 +144,11 @@ func (a *Announcer) comment(ctx context.Context, s anvil.Story) error {
 	sum := digest(body)
 	e, err := once(ctx, a.Store, keyComment(id), id,
 		func(begun time.Time) (made, bool, error) {
-			c, found, err := a.Talk.FindComment(ctx, repo, s.Session.Issue, marker, begun)
+			c, found, err := a.Talk.FindComment(ctx, repo, thread(s), marker, begun)
 			return made{id: c.ID, url: c.URL}, found, err
 		},
 		func() (made, error) {
-			c, err := a.Talk.CreateComment(ctx, repo, s.Session.Issue, body)
+			c, err := a.Talk.CreateComment(ctx, repo, thread(s), body)
 			return made{c.ID, c.URL, sum}, err
 		})
 	if err != nil || e.Digest == sum {
@@ -167,11 +172,11 @@ func (a *Announcer) ask(ctx context.Context, s anvil.Story) error {
 	marker := a.Markers.Of(anvil.TaskID(key))
 	_, err := once(ctx, a.Store, key, s.Task.ID,
 		func(begun time.Time) (made, bool, error) {
-			c, found, err := a.Talk.FindComment(ctx, s.Session.Repository, s.Session.Issue, marker, begun)
+			c, found, err := a.Talk.FindComment(ctx, s.Session.Repository, thread(s), marker, begun)
 			return made{id: c.ID, url: c.URL}, found, err
 		},
 		func() (made, error) {
-			c, err := a.Talk.CreateComment(ctx, s.Session.Repository, s.Session.Issue, marked(a.Words.Question(s), marker))
+			c, err := a.Talk.CreateComment(ctx, s.Session.Repository, thread(s), marked(a.Words.Question(s), marker))
 			return made{id: c.ID, url: c.URL}, err
 		})
 	return err

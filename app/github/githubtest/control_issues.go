@@ -124,6 +124,17 @@ func (s *Server) controlIssues(mux *http.ServeMux) {
 		}
 		return s.openFromFork(repo.ID, user, in.Title, in.Files)
 	})
+	on(mux, "POST "+one+"/pulls", func(r *http.Request, in struct {
+		User   string `json:"user"`
+		Title  string `json:"title"`
+		Branch string `json:"branch"`
+	}) (any, error) {
+		repo, user, err := s.whereAndWho(r, in.User)
+		if err != nil {
+			return nil, err
+		}
+		return s.openFromBranch(repo.ID, user, in.Title, in.Branch)
+	})
 	for verb, do := range map[string]func(Repository, int, Account) (any, error){
 		"merge": func(repo Repository, n int, u Account) (any, error) { return s.merge(repo.ID, n, u.ID) },
 		"ready": func(repo Repository, n int, u Account) (any, error) { return nil, s.markReady(repo.ID, n, u.ID) },

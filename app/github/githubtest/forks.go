@@ -38,14 +38,40 @@ func (s *Server) openFromFork(repoID int64, user Account, title string, files ma
 	if _, err := s.git.out(repo.dir, "fetch", "--quiet", from.dir, "+refs/heads/"+branch+":refs/sim/forks/"+head); err != nil {
 		return PullRequest{}, err
 	}
-	p := &PullRequest{Title: title, Author: user, Head: branch, Base: repo.DefaultBranch, State: "open", HeadSHA: head, BaseSHA: base,
-		Repository: repo.FullName(), Fork: fork.ID}
+	return s.openPull(repo, &PullRequest{Title: title, Author: user, Head: branch, Base: repo.DefaultBranch, State: "open", HeadSHA: head, BaseSHA: base,
+		Repository: repo.FullName(), Fork: fork.ID})
+}
+
+// OpenFromBranch opens a pull request of a person's from a branch of the repository
+// onto its default branch.
+func (s *Server) OpenFromBranch(repo Repository, user Account, title, branch string) PullRequest {
+	return must(s.openFromBranch(repo.ID, user, title, branch))
+}
+
+func (s *Server) openFromBranch(repoID int64, user Account, title, branch string) (PullRequest, error) {
+	s.mu.Lock()
+	repo := s.repos[repoID]
+	s.mu.Unlock()
+	if repo == nil {
+		return PullRequest{}, notFound("repository %d", repoID)
+	}
+	head := s.git.commit(repo.dir, branch)
+	if head == "" {
+		return PullRequest{}, notFound("branch %s", branch)
+	}
+	return s.openPull(repo, &PullRequest{Title: title, Author: user, Head: branch, Base: repo.DefaultBranch, State: "open", HeadSHA: head,
+		BaseSHA: s.git.commit(repo.dir, repo.DefaultBranch), Repository: repo.FullName()})
+}
+
+// openPull gives a pull request its number and tells of it.
+func (s *Server) openPull(repo *repository, p *PullRequest) (PullRequest, error) {
 	if _, err := s.measure(repo, p); err != nil {
 		return PullRequest{}, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i := s.newIssue(repo, &user, title, "")
+	user := p.Author
+	i := s.newIssue(repo, &user, p.Title, "")
 	i.PullRequest = true
 	p.ID, p.Number, p.CreatedAt, p.UpdatedAt = s.newID("pull"), i.Number, i.CreatedAt, i.UpdatedAt
 	p.URL = s.addr(repo.FullName(), "pull", p.Number)
