@@ -170,14 +170,14 @@ func (a *App) connect(ctx context.Context) error {
 		Place: lease.Workplace{
 			Home: actions.Home, Workflow: cfg.Dispatch.Workflow, Ref: cfg.Dispatch.Ref, RunnerEnvironments: cfg.Dispatch.RunnerEnvironments,
 		},
-		Containment: containmentOf(cfg),
+		Containment: containmentOf(cfg), Images: imageCacheOf(cfg),
 		Terms: lease.Terms{
 			Lease: cfg.Limits.Lease, RenewEvery: cfg.Limits.RenewEvery, Work: cfg.Limits.Work, Verify: cfg.Limits.Verify,
 			BundleBytes: cfg.Limits.BundleBytes, LogBytes: cfg.Limits.LogBytes, ConversationBytes: cfg.Limits.ConversationBytes,
 			RepairRounds: cfg.Limits.RepairRounds, Checkpoint: cfg.Limits.CheckpointEvery, AnswerWithin: cfg.Limits.AnswerWithin,
 		},
 	}
-	a.clear = &clearance{store: a.store, blobs: a.blobs, retention: cfg.Sessions.Retention, now: now, log: log}
+	a.clear = &clearance{store: a.store, blobs: a.blobs, retention: cfg.Sessions.Retention, images: cfg.Environment.Cache.Keep, now: now, log: log}
 	a.reaper = &lease.Reaper{
 		Store: a.store, Now: now, Log: log, Lease: cfg.Limits.Lease,
 		StartWithin: cfg.Limits.StartWithin, HoldFor: cfg.Limits.HoldFor, AnswerWithin: cfg.Limits.AnswerWithin,
@@ -232,6 +232,7 @@ func (a *App) connect(ctx context.Context) error {
 	mux := http.NewServeMux()
 	mux.Handle(PathHook, door)
 	leases.Register(mux)
+	imagesOf(cfg, a.store, a.blobs, now, log).Register(mux)
 	if cfg.Tools.Enabled {
 		offered, err := toolsOf(cfg, a.store, hub, markers, now, log)
 		if err != nil {

@@ -13,6 +13,7 @@ import (
 type clearance struct {
 	store interface {
 		ForgetArchives(ctx context.Context, before time.Time) (int64, error)
+		ForgetImages(ctx context.Context, since time.Time) (int64, error)
 		StoredDigests(ctx context.Context) (map[string]bool, error)
 	}
 	blobs interface {
@@ -20,6 +21,7 @@ type clearance struct {
 		Delete(digest string) error
 	}
 	retention time.Duration
+	images    time.Duration // how long an image is kept that nobody asked for
 	now       func() time.Time
 	log       *slog.Logger
 }
@@ -39,6 +41,10 @@ func (c *clearance) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	images, err := c.store.ForgetImages(ctx, now.Add(-c.images))
+	if err != nil {
+		return err
+	}
 	wanted, err := c.store.StoredDigests(ctx)
 	if err != nil {
 		return err
@@ -51,8 +57,8 @@ func (c *clearance) run(ctx context.Context) error {
 		deleted, freed = deleted+1, freed+i.Size
 		return c.blobs.Delete(digest)
 	})
-	if forgotten+int64(deleted) > 0 {
-		c.log.Info("cleared away", "archives", forgotten, "blobs", deleted, "bytes", freed)
+	if forgotten+images+int64(deleted) > 0 {
+		c.log.Info("cleared away", "archives", forgotten, "images", images, "blobs", deleted, "bytes", freed)
 	}
 	return err
 }

@@ -42,6 +42,9 @@
 // the answer, a command in the thread, opens the next attempt, which goes on in the
 // same conversation (package lease keeps what a run left, sealed).
 //
+// Keep (images). The image of a run's environment is kept for later runs: in a registry,
+// at which the server gives the run a login, or in the archive of its repository.
+//
 // Finish (lease). The runner hands over an outcome and a bundle, once.
 //
 // Inspect (inspect). The bundle is checked in a bare quarantine repository:

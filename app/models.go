@@ -96,6 +96,11 @@ func keysOf(cfg *config.Config) []inspect.Canary {
 			all = append(all, inspect.Canary{Kind: "the key of " + u.Name, Value: key})
 		}
 	}
+	if cfg.Environment.Cache.Credential.User != "" {
+		if password, err := cfg.RegistryPassword(); err == nil {
+			all = append(all, inspect.Canary{Kind: "the registry's password", Value: password})
+		}
+	}
 	for i, s := range cfg.Tools.Servers {
 		headers, _ := cfg.ToolHeaders(i)
 		for _, value := range headers {

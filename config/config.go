@@ -98,6 +98,9 @@ type Config struct {
 
 	// Tools says what agents may ask of this server while they work.
 	Tools Tools `yaml:"tools"`
+
+	// Environment is about what a run works in.
+	Environment Environment `yaml:"environment"`
 }
 
 // GitHub is the connection to one GitHub, as one App.
@@ -387,5 +390,10 @@ func Default() *Config {
 		Gateway:     Gateway{BodyBytes: 32 << 20, OutputTokens: 64_000, MaxCalls: 2000, ParallelCalls: 16, AnswerWithin: 10 * time.Minute},
 		Sessions:    Sessions{Retention: 30 * 24 * time.Hour},
 		Tools:       Tools{Enabled: true},
+		Environment: Environment{Cache: EnvironmentCache{
+			Backend: "registry", Registry: "ghcr.io", Repository: "anvil-env", Credential: RegistryCredential{Lives: time.Hour},
+			LookupWithin: 15 * time.Second, PullWithin: 10 * time.Minute, PushWithin: 20 * time.Minute, WaitWithin: time.Minute,
+			MaxBytes: 4 << 30, Keep: 14 * 24 * time.Hour,
+		}},
 	}
 }

@@ -33,6 +33,7 @@ const (
 	CodeUpstream    = "CFG_UPSTREAM"     // an upstream of models that cannot be asked
 	CodeUpstreamKey = "CFG_UPSTREAM_KEY" // no key where it should be
 	CodeSessionKey  = "CFG_SESSION_KEY"  // no key for sessions where it should be, or others can read it
+	CodeRegistry    = "CFG_REGISTRY"     // no login at the registry where it should be
 	CodeTools       = "CFG_TOOLS"        // a tool server or a quota that cannot be
 )
 

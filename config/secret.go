@@ -102,6 +102,10 @@ func (c *Config) checkSecrets() Problems {
 		_, err := c.SessionKey()
 		ps.collect(err)
 	}
+	if k := c.Environment.Cache.Credential; (k.PasswordFile == "") != (k.PasswordEnv == "") {
+		_, err := c.RegistryPassword()
+		ps.collect(err)
+	}
 	for i, s := range c.Tools.Servers {
 		if !slices.ContainsFunc(s.Headers, func(h ToolHeader) bool { return (h.ValueFile == "") == (h.ValueEnv == "") }) {
 			_, err := c.ToolHeaders(i)

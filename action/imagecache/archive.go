@@ -126,11 +126,11 @@ func (a *archive) pack(ctx context.Context, file *os.File, image string) (int64,
 	if err != nil {
 		return 0, err
 	}
-	err = a.engine.stream(ctx, nil, nil, packer, "save", image)
+	err = errors.Join(a.engine.stream(ctx, nil, nil, packer, "save", image), packer.Close())
 	if bounded.full {
 		return 0, &Problem{Code: CodePush, What: fmt.Sprintf("the image is larger than %d bytes packed", a.max)}
 	}
-	if err := errors.Join(err, packer.Close()); err != nil {
+	if err != nil {
 		return 0, err
 	}
 	return file.Seek(0, io.SeekCurrent)

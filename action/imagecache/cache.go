@@ -108,6 +108,7 @@ func Open(ctx context.Context, o Options) (*Cache, error) {
 	if o.Images.Backend == "" || o.Images.Backend == runapi.ImagesNone {
 		return c, nil
 	}
+	o = c.opts // with what was left out
 	var err error
 	if c.engine, err = findEngine(ctx, o); err != nil {
 		return nil, err

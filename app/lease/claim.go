@@ -189,6 +189,7 @@ func (s *Server) assignment(story anvil.Story, run anvil.Run, token, readToken s
 		Verify: verify, VerifySource: source, Tools: s.Tools,
 		RepairRounds: s.Terms.RepairRounds,
 		Containment:  s.containment(run),
+		Images:       s.Images,
 		Model:        s.Relays != nil && s.Relays(engine.Kind),
 		Limits: runapi.Limits{
 			WorkSeconds: int(s.Terms.Work / time.Second), VerifySeconds: int(s.Terms.Verify / time.Second),

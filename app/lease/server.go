@@ -85,8 +85,10 @@ type Server struct {
 	Tools    bool // agents may use tools of this server
 	// Containment is what every run's untrusted programs run in.
 	Containment runapi.Containment
-	Now         func() time.Time
-	Log         *slog.Logger
+	// Images is where every run keeps the images of environments.
+	Images runapi.ImageCache
+	Now    func() time.Time
+	Log    *slog.Logger
 }
 
 // Register adds the paths of runapi to mux.

@@ -90,7 +90,7 @@ func (s *Store) ForgetArchives(ctx context.Context, before time.Time) (n int64, 
 // StoredDigests returns the digests of all stored bytes that a row refers to.
 func (s *Store) StoredDigests(ctx context.Context) (map[string]bool, error) {
 	all, err := collect(ctx, s.db, func(r scanner) (d string, err error) { return d, r.Scan(&d) },
-		`SELECT digest FROM artifacts UNION SELECT sealed FROM archives`)
+		`SELECT digest FROM artifacts UNION SELECT sealed FROM archives UNION SELECT digest FROM images`)
 	if err != nil {
 		return nil, fmt.Errorf("list stored digests: %w", err)
 	}

@@ -1,0 +1,312 @@
+package imagecache
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"log"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+
+	"github.com/seed-bc0cc349/anvil/app/runapi"
+)
+
+var nolog = log.New(io.Discard, "", 0)
+
+func digestOf(b []byte) string {
+	sum := sha256.Sum256(b)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+func unpack(b []byte) ([]byte, error) {
+	r, err := gzip.NewReader(bytes.NewReader(b))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(r)
+}
+
+// A cold run builds and pushes; the next one, on an engine that has nothing, finds and
+// pulls by digest; a third on the same engine moves nothing.
+func TestColdThenWarm(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	cold := w.open()
+	if _, ok := cold.Lookup(t.Context(), "k1"); ok {
+		t.Fatal("found in an empty registry")
+	}
+	if from := cold.From(t.Context()); len(from) != 0 {
+		t.Errorf("an empty registry has an ancestor: %v", from)
+	}
+	id := w.built("env")
+	cold.Push("env", "k1")
+	cold.Close(t.Context())
+	w.wipe()
+
+	warm := w.open()
+	found, ok := warm.Lookup(t.Context(), "k1")
+	if !ok || found.Bytes == 0 {
+		t.Fatalf("not found: %+v", found)
+	}
+	image, err := warm.Pull(t.Context(), found)
+	if err != nil || image.ID != id || !strings.HasSuffix(image.Reference, "@"+found.Digest) {
+		t.Fatalf("pulled %+v, %v; built %s", image, err, id)
+	}
+	kinds, push := w.told(runapi.KindCachePush)
+	if want := []string{"lookup", "miss", "push", "lookup", "hit", "pull"}; !slices.Equal(kinds, want) {
+		t.Errorf("events %v, want %v", kinds, want)
+	}
+	if push.Digest != found.Digest || push.Bytes != found.Bytes || push.Key != "k1" || push.Code != "" {
+		t.Errorf("pushed %+v, found %+v", push, found)
+	}
+	if from := warm.From(t.Context()); len(from) != 1 || !strings.HasSuffix(from[0], "@"+found.Digest) {
+		t.Errorf("the newest ancestor is %v, want %s", from, found.Digest)
+	}
+	if _, err := warm.Pull(t.Context(), found); err != nil {
+		t.Error(err)
+	}
+	if _, pull := w.told(runapi.KindCachePull); !pull.Present {
+		t.Errorf("the same machine pulled again: %+v", pull)
+	}
+	left, err := os.ReadDir(w.temp)
+	if err != nil || len(left) != 0 {
+		t.Errorf("a login outlives its use: %v %v", left, err)
+	}
+}
+
+// Whatever is wrong with the registry, the answer is "build it", soon, and the event
+// says why.
+func TestLookupFails(t *testing.T) {
+	t.Parallel()
+	for what, c := range map[string]struct {
+		fault func(http.ResponseWriter, *http.Request) bool
+		code  string
+	}{
+		"down":  {nil, CodeLookup},
+		"slow":  {func(_ http.ResponseWriter, r *http.Request) bool { <-r.Context().Done(); return true }, CodeLookup},
+		"401":   {status(401, ""), CodeLogin},
+		"403":   {status(403, ""), CodeLogin},
+		"500":   {status(500, ""), CodeLookup},
+		"429":   {status(429, "3600"), CodeLookup}, // longer than there is time
+		"trash": {status(200, ""), CodeLookup},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			if c.fault == nil {
+				w.registry.Close()
+			} else {
+				w.breaks(c.fault)
+			}
+			cache := w.open(func(o *Options) { o.Images.LookupSeconds = 1 })
+			start := time.Now()
+			if _, ok := cache.Lookup(t.Context(), "k"); ok {
+				t.Fatal("found")
+			}
+			if took := time.Since(start); took > 4*time.Second {
+				t.Errorf("it took %s", took)
+			}
+			if _, miss := w.told(runapi.KindCacheMiss); miss.Code != c.code || miss.Why == "" {
+				t.Errorf("told %+v, want %s", miss, c.code)
+			}
+		})
+	}
+}
+
+// A registry that says when to ask again is asked again then.
+func TestTooManyRequests(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	cold := w.open()
+	w.built("env")
+	cold.Push("env", "k")
+	cold.Close(t.Context())
+	refused := 0
+	w.breaks(func(rw http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodHead && refused < 1 {
+			refused++
+			return status(429, "1")(rw, r)
+		}
+		return false
+	})
+	if _, ok := w.open().Lookup(t.Context(), "k"); !ok || refused != 1 {
+		t.Errorf("found %v after %d refusals", ok, refused)
+	}
+}
+
+func TestPullFails(t *testing.T) {
+	t.Parallel()
+	for what, c := range map[string]struct {
+		broken func(w *world)
+		code   string
+	}{
+		"tag moved": {func(w *world) {
+			other := w.open()
+			w.built("other")
+			other.Push("other", "k")
+			other.Close(w.t.Context())
+			w.wipe()
+		}, CodeDigest},
+		"wrong digest": {func(w *world) {
+			w.engineFails("pull", "manifest verification failed for digest sha256:00")
+		}, CodeDigest},
+		"disk full": {func(w *world) {
+			w.engineFails("pull", "failed to register layer: write /x: no space left on device")
+		}, CodeDisk},
+		"401": {func(w *world) { w.breaks(status(401, "")) }, CodeLogin},
+		"slow": {func(w *world) {
+			w.breaks(func(_ http.ResponseWriter, r *http.Request) bool { <-r.Context().Done(); return true })
+		}, CodePull},
+		"down": {func(w *world) { w.registry.Close() }, CodePull},
+		"429":  {func(w *world) { w.engineFails("pull", "toomanyrequests: slow down") }, CodePull},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			cold := w.open()
+			w.built("env")
+			cold.Push("env", "k")
+			cold.Close(t.Context())
+			w.wipe()
+			warm := w.open(func(o *Options) { o.Images.PullSeconds = 2 })
+			found, ok := warm.Lookup(t.Context(), "k")
+			if !ok {
+				t.Fatal("not found")
+			}
+			c.broken(w)
+			if image, err := warm.Pull(t.Context(), found); err == nil || image.ID != "" {
+				t.Fatalf("pulled %+v", image)
+			}
+			if _, pull := w.told(runapi.KindCachePull); pull.Code != c.code || pull.Why == "" {
+				t.Errorf("told %+v, want %s", pull, c.code)
+			}
+		})
+	}
+}
+
+func TestPushFails(t *testing.T) {
+	t.Parallel()
+	for what, c := range map[string]struct {
+		broken func(w *world)
+		code   string
+	}{
+		"down":      {func(w *world) { w.registry.Close() }, CodePush},
+		"403":       {func(w *world) { w.breaks(status(403, "")) }, CodeLogin},
+		"disk full": {func(w *world) { w.engineFails("push", "no space left on device") }, CodeDisk},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.built("env")
+			c.broken(w)
+			cache := w.open()
+			cache.Push("env", "k")
+			cache.Close(t.Context())
+			if _, push := w.told(runapi.KindCachePush); push.Code != c.code || push.Why == "" {
+				t.Errorf("told %+v, want %s", push, c.code)
+			}
+		})
+	}
+}
+
+// A push that hangs keeps the end of a run waiting no longer than it may.
+func TestCloseWaitsABoundedTime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.built("env")
+	w.breaks(func(_ http.ResponseWriter, r *http.Request) bool { <-r.Context().Done(); return true })
+	cache := w.open(func(o *Options) { o.Images.WaitSeconds = 1 })
+	cache.Push("env", "k")
+	start := time.Now()
+	cache.Close(context.Background())
+	if took := time.Since(start); took > 6*time.Second {
+		t.Errorf("it waited %s", took)
+	}
+	if _, push := w.told(runapi.KindCachePush); push.Code != CodePush {
+		t.Errorf("told %+v", push)
+	}
+}
+
+// Two runs that build the same key at once both end well, and what is found then is
+// one of their images, whole.
+func TestTwoRunsPushTheSameKey(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ids := []string{w.built("one"), w.built("two")}
+	a, b := w.open(), w.open()
+	a.Push("one", "k")
+	a.Close(t.Context())
+	b.Push("two", "k")
+	b.Close(t.Context())
+	w.wipe()
+	c := w.open()
+	found, ok := c.Lookup(t.Context(), "k")
+	if !ok {
+		t.Fatal("not found")
+	}
+	image, err := c.Pull(t.Context(), found)
+	if err != nil || image.ID != ids[1] {
+		t.Errorf("pulled %+v, %v; the last push was %s", image, err, ids[1])
+	}
+}
+
+// The archive keeps an image by the digest of its bytes.
+func TestArchive(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := &server{files: map[string][]byte{}}
+	archived := func(o *Options) { o.Server, o.Images.Backend = s, runapi.ImagesArchive }
+	cold := w.open(archived)
+	if _, ok := cold.Lookup(t.Context(), "k"); ok {
+		t.Fatal("found in an empty archive")
+	}
+	id := w.built("env")
+	cold.Push("env", "k")
+	cold.Close(t.Context())
+	w.wipe()
+	warm := w.open(archived)
+	found, ok := warm.Lookup(t.Context(), "k")
+	if !ok || found.Bytes == 0 {
+		t.Fatal("not found")
+	}
+	s.wrong = true
+	if _, err := warm.Pull(t.Context(), found); err == nil {
+		t.Error("other bytes were loaded")
+	}
+	if _, pull := w.told(runapi.KindCachePull); pull.Code != CodeDigest {
+		t.Errorf("told %+v", pull)
+	}
+	s.wrong = false
+	image, err := warm.Pull(t.Context(), found)
+	if err != nil || image.ID != id {
+		t.Errorf("pulled %+v, %v; built %s", image, err, id)
+	}
+	small := w.open(archived, func(o *Options) { o.Images.MaxBytes = 100 })
+	small.Push(id, "k2")
+	small.Close(t.Context())
+	if _, push := w.told(runapi.KindCachePush); push.Code != CodePush || !strings.Contains(push.Why, "larger than 100 bytes") {
+		t.Errorf("told %+v", push)
+	}
+	if left, _ := os.ReadDir(w.temp); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// status is a registry that answers everything with a status.
+func status(code int, retryAfter string) func(http.ResponseWriter, *http.Request) bool {
+	return func(w http.ResponseWriter, _ *http.Request) bool {
+		if retryAfter != "" {
+			w.Header().Set("Retry-After", retryAfter)
+		}
+		w.WriteHeader(code)
+		return true
+	}
+}
