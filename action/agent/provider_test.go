@@ -22,6 +22,7 @@ type provider struct {
 	*httptest.Server
 	calls  []call // of tools, one per answer
 	refuse string // the code and words of a refusal, instead of any answer
+	status int    // of the refusal
 
 	mu     sync.Mutex
 	asked  []string // bodies of model requests
@@ -60,7 +61,7 @@ func (p *provider) handle(w http.ResponseWriter, r *http.Request) {
 		p.asked = append(p.asked, string(body))
 		if p.refuse != "" {
 			w.Header().Set("Content-Type", "application/json")
-			w.WriteHeader(http.StatusBadRequest)
+			w.WriteHeader(p.status)
 			fmt.Fprintf(w, `{"type":"error","error":{"type":"invalid_request_error","code":"x","message":%q}}`, p.refuse)
 			return
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -190,19 +191,26 @@ func conversationOf(t *testing.T, kind, home string) map[string][]byte {
 	return files
 }
 
+// The engines stop at the statuses that app/gateway tells them.
 func TestRealRefusal(t *testing.T) {
+	statuses := map[string]map[int]int{ // by kind: how often it may ask until it stops at a status
+		"codex": {http.StatusBadRequest: 1},
+		// At 400 Claude Code asks again without what a provider may not know.
+		"claude": {http.StatusBadRequest: 3, http.StatusPaymentRequired: 1, http.StatusForbidden: 1},
+	}
 	bothCLIs(t, func(t *testing.T, kind string) {
-		p := play(t)
-		p.refuse = "GW_BUDGET: the budget of this run is used up. Raise it, or ask for less."
-		w := real(t, kind, p)
-		_, _, err := run(t, w)
-		var e *runapi.Error
-		if !errors.As(err, &e) || e.Code != "GW_BUDGET" || !strings.Contains(e.What, "the budget of this run is used up") {
-			t.Errorf("%v\n%s", err, w.Raw)
-		}
-		// Claude Code asks again without what a provider may not know.
-		if len(p.asked) > 3 || kind == "codex" && len(p.asked) != 1 {
-			t.Errorf("asked %d times after a 400", len(p.asked))
+		for status, most := range statuses[kind] {
+			p := play(t)
+			p.refuse, p.status = "GW_BUDGET: the budget of this run is used up. Raise it, or ask for less.", status
+			w := real(t, kind, p)
+			_, _, err := run(t, w)
+			var e *runapi.Error
+			if !errors.As(err, &e) || e.Code != "GW_BUDGET" || !strings.Contains(e.What, "the budget of this run is used up") {
+				t.Errorf("%d: %v\n%s", status, err, w.Raw)
+			}
+			if len(p.asked) > most {
+				t.Errorf("asked %d times after a %d", len(p.asked), status)
+			}
 		}
 	})
 }

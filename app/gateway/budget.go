@@ -133,5 +133,5 @@ func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") + " 
 
 // usedUp is what the engine is told once a budget is.
 func usedUp(p *anvil.Problem) *refusal {
-	return refuse(http.StatusBadRequest, CodeBudget, "%s. Stop.", p.What)
+	return refuse(http.StatusPaymentRequired, CodeBudget, "%s. Stop.", p.What)
 }

@@ -27,8 +27,11 @@
 //     provider repeat them.
 //   - The ledger settles what it really cost.
 //
-// Errors have the shape of the provider whose protocol is spoken. Status 400 means
-// "stop now" to the engines: they repeat what they take for a passing fault.
+// Errors have the shape of the provider whose protocol is spoken, and a status that
+// says what is wrong: 401 for the token, 402 for a budget, 403 for a model, 404 for a
+// path, 413 for a size. What matters more is that an engine stops at it. Codex repeats
+// 402 and 403, so runs of that kind hear 400 instead. The end of a run, which no
+// status names, is 400 to all.
 //
 // After a crash: calls are written in batches some milliseconds after they begin
 // and after they end. What was under way counts as used with all that was reserved

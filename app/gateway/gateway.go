@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"slices"
 	"sync"
@@ -89,16 +88,10 @@ func New(c Config) *Gateway {
 	g := &Gateway{
 		store: c.Store, models: c.Models, prices: c.Prices, cheaper: c.Cheaper, hosted: c.Hosted, bodyBytes: c.BodyBytes, output: c.OutputTokens,
 		parallel: c.Parallel, silence: c.Silence, keep: c.Keep, now: c.Now, sleep: sleep, log: c.Log, stop: func() {},
-		transport: &http.Transport{
-			Proxy:             http.ProxyFromEnvironment,
-			DialContext:       (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-			WriteBufferSize:   16 << 10, // a conversation in few writes
-			ForceAttemptHTTP2: true, DisableCompression: true, MaxIdleConnsPerHost: 64, IdleConnTimeout: 90 * time.Second,
-			TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: c.Silence, MaxResponseHeaderBytes: 64 << 10,
-		},
-		metrics: newMetrics(c.Metrics),
-		ledger:  newLedger(c.Store, c.Budgets, c.Now, c.Log),
-		passes:  map[anvil.RunID]*pass{}, live: map[anvil.RunID]map[*call]struct{}{},
+		transport: newTransport(c.Silence),
+		metrics:   newMetrics(c.Metrics),
+		ledger:    newLedger(c.Store, c.Budgets, c.Now, c.Log),
+		passes:    map[anvil.RunID]*pass{}, live: map[anvil.RunID]map[*call]struct{}{},
 	}
 	for _, u := range c.Upstreams {
 		g.upstreams = append(g.upstreams, newUpstream(u, c.Log))
@@ -188,6 +181,9 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		no = g.serve(w, r, c, p)
 	}
 	if no != nil {
+		if p != nil {
+			no = no.heardBy(p.caller.Run.Engine.Kind)
+		}
 		g.refuse(w, id, rt, no)
 	}
 	if c.broken {
@@ -195,12 +191,13 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// begin admits a call, and counts it among those under way.
+// begin admits a call, and counts it among those under way. The pass is there with a
+// refusal too, if the token was the run's.
 func (g *Gateway) begin(id anvil.RunID, c *call, token string) (*pass, *refusal) {
 	for range 10 {
 		p, no := g.admit(c.ctx, id, token)
 		if no != nil {
-			return nil, no
+			return p, no
 		}
 		c.epoch = p.caller.Run.Lease.Epoch
 		if entered, no := g.enter(id, p, c); entered {
@@ -217,7 +214,7 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, c *call, p *pass
 	}
 	defer c.request.done()
 	if !p.may(c.request.model) {
-		return refuse(http.StatusBadRequest, CodeModel, "the run may not use this model. It may use: %s.", list(p.models))
+		return refuse(http.StatusForbidden, CodeModel, "the run may not use this model. It may use: %s.", list(p.models))
 	}
 	// From here on the answer takes as long as it takes.
 	deadlines := http.NewResponseController(w)

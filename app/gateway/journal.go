@@ -53,9 +53,14 @@ func (l *ledger) run(ctx context.Context) {
 func (l *ledger) flush(ctx context.Context) error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
+	next := l.spare // calls wait for mu: no memory is made under it
+	if next == nil {
+		next = make(map[int64]anvil.ModelCall, 64)
+	}
+	l.spare = nil
 	l.mu.Lock()
 	batch, notices := l.unsaved, l.notices
-	l.unsaved, l.notices = make(map[int64]anvil.ModelCall, min(len(batch), 64)), nil
+	l.unsaved, l.notices = next, nil
 	l.mu.Unlock()
 	if len(batch) > 0 {
 		calls := make([]anvil.ModelCall, 0, len(batch))
@@ -63,10 +68,16 @@ func (l *ledger) flush(ctx context.Context) error {
 			calls = append(calls, c)
 		}
 		slices.SortFunc(calls, func(a, b anvil.ModelCall) int { return cmp.Compare(a.ID, b.ID) })
-		if err := l.store.SaveCalls(ctx, calls); err != nil {
+		// It takes milliseconds and is bounded by the database. A context that can end
+		// would cost a goroutine for each row.
+		if err := l.store.SaveCalls(context.WithoutCancel(ctx), calls); err != nil {
 			l.putBack(batch, notices)
 			return err
 		}
+	}
+	if len(batch) <= 1024 {
+		clear(batch)
+		l.spare = batch
 	}
 	for i, n := range notices {
 		if err := l.store.Tell(ctx, n.run, anvil.KindBudgetLow, n.text); err != nil {

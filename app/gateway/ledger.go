@@ -24,7 +24,8 @@ type ledger struct {
 	now     func() time.Time
 	wake    chan struct{} // holds one: there is something to write
 
-	writing sync.Mutex // held while a batch is written: one at a time, in order
+	writing sync.Mutex                // held while a batch is written: one at a time, in order
+	spare   map[int64]anvil.ModelCall // empty, the next unsaved; guarded by writing; may be nil
 
 	mu       sync.Mutex
 	lastID   int64
@@ -134,13 +135,8 @@ func (l *ledger) book(row *anvil.ModelCall, r *reservation, thrifty bool) (said 
 // open reads the accounts that are not in memory. Nothing of theirs is under way then,
 // so the database knows all.
 func (l *ledger) open(ctx context.Context, keys []accountKey) error {
-	for i, key := range keys {
-		l.mu.Lock()
-		_, known := l.accounts[key]
-		l.mu.Unlock()
-		if known {
-			continue
-		}
+	for _, i := range l.closed(keys) {
+		key := keys[i]
 		used, err := l.store.Spending(ctx, key.Spender, key.day)
 		if err != nil {
 			return err
@@ -154,6 +150,18 @@ func (l *ledger) open(ctx context.Context, keys []accountKey) error {
 		l.mu.Unlock()
 	}
 	return nil
+}
+
+// closed returns the places of those keys whose accounts are not in memory.
+func (l *ledger) closed(keys []accountKey) (places []int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, key := range keys {
+		if l.accounts[key] == nil {
+			places = append(places, i)
+		}
+	}
+	return places
 }
 
 // settle ends a call: what it held is given back, and what it used is booked. It is

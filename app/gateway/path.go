@@ -72,7 +72,7 @@ func routeOf(r *http.Request, rest string) (route, *refusal) {
 		return found, nil
 	}
 	p := chat
-	if r.Header.Get("Anthropic-Version") != "" || strings.HasPrefix(path, "v1/messages") {
+	if r.Header.Get("Anthropic-Version") != "" || strings.HasPrefix(strings.TrimLeft(path, "/"), "v1/messages") {
 		p = messages
 	}
 	return route{protocol: p}, refuse(http.StatusNotFound, CodePath, "this path is not relayed. Models answer at v1/responses, v1/chat/completions and v1/messages.")

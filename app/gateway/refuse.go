@@ -10,17 +10,18 @@ import (
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 )
 
-// Codes of refusals; docs/errors.md says what to do about each.
+// Codes of refusals; docs/errors.md says what to do about each. The status is the one
+// that says what it is; heardBy may put another in its place.
 const (
 	CodePath     anvil.Code = "GW_PATH"     // 404 not a path of a model's interface
 	CodeToken    anvil.Code = "GW_TOKEN"    // 401 not the token of the run
 	CodeEnded    anvil.Code = "GW_ENDED"    // 400 the run is not working
 	CodeWaiting  anvil.Code = "GW_WAITING"  // 400 the run has asked a person
-	CodeModel    anvil.Code = "GW_MODEL"    // 400 not a model of the run
+	CodeModel    anvil.Code = "GW_MODEL"    // 403 not a model of the run
 	CodeRequest  anvil.Code = "GW_REQUEST"  // 400 a body that is not passed on
 	CodeTooBig   anvil.Code = "GW_TOO_BIG"  // 413
 	CodeBusy     anvil.Code = "GW_BUSY"     // 429 too many calls at once
-	CodeBudget   anvil.Code = "GW_BUDGET"   // 400 a budget is used up
+	CodeBudget   anvil.Code = "GW_BUDGET"   // 402 a budget is used up
 	CodeUpstream anvil.Code = "GW_UPSTREAM" // 429, 502, 503 no upstream gave an answer
 	CodeKey      anvil.Code = "GW_KEY"      // 400 an upstream refused our key
 	CodeGone     anvil.Code = "GW_GONE"     // never told: the engine went away
@@ -42,6 +43,19 @@ func (r *refusal) Unwrap() error { return r.cause }
 
 func refuse(status int, code anvil.Code, what string, args ...any) *refusal {
 	return &refusal{status: status, code: code, what: fmt.Sprintf(what, args...)}
+}
+
+// heardBy is r with a status at which an engine of the kind stops. Clients take 402 and
+// 403 for what they are and ask no more: Claude Code stops at once, while a 400 makes it
+// try again with fewer optional fields. Codex is the exception: it repeats 402 and
+// 403 five times, as if they passed, and stops at 400. The code in the body stays.
+func (r *refusal) heardBy(kind string) *refusal {
+	if kind == "codex" && (r.status == http.StatusPaymentRequired || r.status == http.StatusForbidden) {
+		other := *r
+		other.status = http.StatusBadRequest
+		return &other
+	}
+	return r
 }
 
 func (r *refusal) because(err error) *refusal { r.cause = err; return r }
@@ -86,6 +100,10 @@ func (r *refusal) anthropicType() string {
 	switch r.status {
 	case http.StatusUnauthorized:
 		return "authentication_error"
+	case http.StatusPaymentRequired:
+		return "billing_error"
+	case http.StatusForbidden:
+		return "permission_error"
 	case http.StatusNotFound:
 		return "not_found_error"
 	case http.StatusRequestEntityTooLarge:
@@ -103,6 +121,10 @@ func (r *refusal) openaiType() string {
 	switch {
 	case r.status == http.StatusTooManyRequests:
 		return "rate_limit_error"
+	case r.status == http.StatusPaymentRequired:
+		return "insufficient_quota"
+	case r.status == http.StatusForbidden:
+		return "permission_error"
 	case r.status >= 500:
 		return "server_error"
 	}

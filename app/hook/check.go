@@ -5,17 +5,17 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 )
 
 // check verifies a request and returns its body, or what is wrong with it and
-// the HTTP status for that.
-func (h *Handler) check(w http.ResponseWriter, r *http.Request) ([]byte, *anvil.Problem, int) {
+// the HTTP status for that. What the body takes is held until place is given back.
+func (h *Handler) check(w http.ResponseWriter, r *http.Request, place *place) ([]byte, *anvil.Problem, int) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
 		return nil, anvil.Problemf("WH_METHOD", "This is a webhook address: GitHub calls it by itself.", "only POST is accepted here"), http.StatusMethodNotAllowed
@@ -36,8 +36,13 @@ func (h *Handler) check(w http.ResponseWriter, r *http.Request) ([]byte, *anvil.
 	if r.ContentLength > MaxBody {
 		return nil, tooBig, http.StatusRequestEntityTooLarge
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	// GitHub gives a delivery up after ten seconds: whoever is slower only holds memory.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(10 * time.Second)) // not every writer has deadlines
+	body, err := place.read(http.MaxBytesReader(w, r.Body, MaxBody), r.ContentLength)
 	if err != nil {
+		if errors.Is(err, errFull) {
+			return nil, busy, http.StatusServiceUnavailable
+		}
 		var over *http.MaxBytesError
 		if errors.As(err, &over) {
 			return nil, tooBig, http.StatusRequestEntityTooLarge
@@ -54,6 +59,8 @@ func (h *Handler) check(w http.ResponseWriter, r *http.Request) ([]byte, *anvil.
 	}
 	return body, nil, 0
 }
+
+var busy = anvil.Problemf("WH_BUSY", "Redeliver it in some seconds; nothing was stored.", "too many deliveries are on their way in at once")
 
 var tooBig = anvil.Problemf("WH_TOO_BIG", "GitHub sends at most 25 MB.", "the body is larger than %d bytes", MaxBody)
 

@@ -10,6 +10,10 @@
 // the id, so the store also knows a command by its body: one that was captured
 // and is sent again under a new id is a duplicate too.
 //
+// Until a signature is known a body may come from anybody. What all bodies take
+// together, from the first byte to the answer, is bounded, and counted as it arrives
+// rather than as it is promised; beyond the bound a call is told to come again.
+//
 // Behind the checks stands go-githubapp's dispatcher with a [githubapp.Scheduler]
 // that commits before it returns. The checks come first because go-github
 // accepts a SHA-1 signature where the SHA-256 one is missing, and none where the

@@ -12,6 +12,7 @@ import (
 
 	"github.com/palantir/go-githubapp/githubapp"
 	"github.com/rs/zerolog"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 )
@@ -31,6 +32,7 @@ type Handler struct {
 	log    *slog.Logger
 	words  zerolog.Logger // what go-githubapp has to say
 	now    func() time.Time
+	room   *semaphore.Weighted // for bodies, in bytes
 	door   http.Handler
 }
 
@@ -42,7 +44,7 @@ func New(secret []byte, store Store, now func() time.Time, log *slog.Logger) (*H
 	if len(secret) == 0 {
 		return nil, anvil.Problemf("CFG_SECRET_EMPTY", "Set github.webhook_secret_file to the secret of the App.", "the webhook secret is empty")
 	}
-	h := &Handler{secret: bytes.Clone(secret), store: store, log: log, now: now}
+	h := &Handler{secret: bytes.Clone(secret), store: store, log: log, now: now, room: semaphore.NewWeighted(roomBytes)}
 	h.words = zerologTo(log).Level(zerolog.WarnLevel) // at INFO it repeats what we say ourselves
 	h.door = githubapp.NewEventDispatcher([]githubapp.EventHandler{subscribed{}}, string(secret),
 		githubapp.WithScheduler(h),
@@ -63,10 +65,16 @@ func (subscribed) Handle(context.Context, string, string, []byte) error {
 }
 
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, problem, status := h.check(w, r)
+	place := &place{room: h.room}
+	defer place.leave()
+	body, problem, status := h.check(w, r, place)
 	if problem != nil {
-		if status == http.StatusRequestEntityTooLarge {
+		switch status {
+		case http.StatusServiceUnavailable:
+			w.Header().Set("Retry-After", "5")
 			w.Header().Set("Connection", "close") // the rest of it is not read
+		case http.StatusRequestEntityTooLarge:
+			w.Header().Set("Connection", "close")
 		}
 		h.answerProblem(w, r, status, problem)
 		return

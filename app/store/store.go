@@ -1,8 +1,9 @@
 // Package store keeps the nouns of package anvil in a database, one file per
 // noun, with SQL written by hand next to the function that uses it.
 //
-// Every method is one transaction, and what it is given to wake next is
-// committed with it: after a crash either both are there or neither is. The
+// Every method is one transaction (deliveries that come together share one), and what
+// it is given to wake next is committed with it: after a crash either both are there
+// or neither is. The
 // database is SQLite with one connection, write-ahead log, full synchronisation
 // and immediate transactions, so a transaction that reads and then writes sees
 // nobody else in between.
@@ -46,6 +47,7 @@ type Store struct {
 	now func() time.Time
 
 	saveCall, addSpent *sql.Stmt
+	arrivals           arrivals
 
 	// Queue receives the jobs that are committed with a change. It is set once,
 	// before the first write.
