@@ -21,7 +21,11 @@ func (Command) Conversation() []string { return []string{"conversation/**"} }
 // Start starts the program that the assignment names.
 func (Command) Start(ctx context.Context, w Work) (Turn, error) {
 	env := slices.Clone(w.Env)
-	for name, value := range map[string]string{"ANVIL_RESUME": w.Resume, "ANVIL_TOOLS_URL": w.Tools.URL, "ANVIL_TOOLS_TOKEN": w.Tools.Token} {
+	for name, value := range map[string]string{
+		"ANVIL_RESUME":    w.Resume,
+		"ANVIL_TOOLS_URL": w.Tools.URL, "ANVIL_TOOLS_TOKEN": w.Tools.Token,
+		"ANVIL_MODEL_URL": w.Model.URL, "ANVIL_MODEL_TOKEN": w.Model.Token,
+	} {
 		if value != "" {
 			env = append(env, name+"="+value)
 		}

@@ -41,7 +41,9 @@
 //     the directory "conversation" of its HOME. A later run of the thread finds the
 //     files there again, and the reference it gave in the variable ANVIL_RESUME;
 //   - finds the server's tools, MCP over streamable HTTP, at ANVIL_TOOLS_URL with the
-//     bearer token ANVIL_TOOLS_TOKEN, if the server offers them.
+//     bearer token ANVIL_TOOLS_TOKEN, if the server offers them; and in the same way
+//     the models that its engine may use, in the three protocols of package gateway, at
+//     ANVIL_MODEL_URL with ANVIL_MODEL_TOKEN.
 //
 // The events, with the keys that each may have:
 //

@@ -3,6 +3,7 @@ package apptest
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"path"
 	"strconv"
 	"strings"
@@ -42,6 +43,13 @@ func (s *stage) counted(what string, which []string) ([]string, error) {
 		}
 	}
 	switch what {
+	case "calls":
+		for _, r := range s.model.Requests() {
+			if r.Method == http.MethodPost {
+				add(r.Model, "%s %s for %s: %d", r.Method, r.Path, r.Model, r.Status)
+			}
+		}
+		return lines, nil
 	case "tasks":
 		all, err := s.Record.Tasks(s.ctx)
 		for _, t := range all {

@@ -10,7 +10,7 @@ import (
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 )
 
-// await task N STATE | file NAME | run CONCLUSION | log TEXT | fault | comments N | runs N
+// await task N STATE | file NAME | run CONCLUSION | log TEXT | comment TEXT | fault | comments N | runs N
 func await(s *stage, args []string) error {
 	if err := words(args, 1, 4, "await task N STATE | file NAME | run CONCLUSION | log TEXT | fault | comments N | runs N"); err != nil {
 		return err
@@ -58,6 +58,14 @@ func await(s *stage, args []string) error {
 				return fmt.Errorf("the server's log has no %q", args[1])
 			}
 			return nil
+		})
+	case what == "comment" && len(args) == 2:
+		return Await(s.ctx, func() error {
+			all, err := s.BotComments()
+			if err == nil && (len(all) == 0 || !strings.Contains(all[len(all)-1].Body, args[1])) {
+				err = fmt.Errorf("the App's last comment has no %q", args[1])
+			}
+			return err
 		})
 	case what == "fault" && len(args) == 1:
 		return s.GitHub.Ask("GET", fmt.Sprintf("faults/%d?wait=60s", s.last.fault), nil, nil)

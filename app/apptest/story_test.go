@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/seed-bc0cc349/anvil/app/gateway/modeltest"
 )
 
 var built = flag.String("programs", "", "`directory` with the built programs (default: they are built from the source)")
@@ -54,6 +56,7 @@ func TestStories(t *testing.T) {
 			"repository": plain(createRepository),
 			"server":     plain(commandServer),
 			"runner":     plain(commandRunner),
+			"model":      plain(startModel),
 			"runners":    plain(commandRunners),
 			"dispatches": plain(answerDispatches),
 			"fault":      plain(setFault),
@@ -114,7 +117,8 @@ type stage struct {
 		delivery string // GUID
 		fault    int
 	}
-	job job
+	job   job
+	model *modeltest.Server // or nil
 }
 
 type stageKey struct{}
@@ -139,6 +143,9 @@ func setStage(env *testscript.Env) error {
 		}
 	}
 	env.Defer(func() {
+		if s.model != nil {
+			defer s.model.Close() // after the server
+		}
 		if s.World == nil {
 			return
 		}
