@@ -8,13 +8,15 @@ import (
 	"github.com/seed-bc0cc349/anvil/app/blob"
 )
 
-// clearance deletes what is kept for a time only: sessions whose retention is over,
+// clearance deletes what is kept for a time only: what rows no longer hold but the
+// database's log still does, sessions whose retention is over,
 // and stored bytes that no row refers to.
 type clearance struct {
 	store interface {
 		ForgetArchives(ctx context.Context, before time.Time) (int64, error)
 		ForgetImages(ctx context.Context, since time.Time) (int64, error)
 		StoredDigests(ctx context.Context) (map[string]bool, error)
+		Forget(ctx context.Context) error
 	}
 	blobs interface {
 		All(visit func(digest string, i blob.Info) error) error
@@ -43,6 +45,9 @@ func (c *clearance) run(ctx context.Context) error {
 	}
 	images, err := c.store.ForgetImages(ctx, now.Add(-c.images))
 	if err != nil {
+		return err
+	}
+	if err := c.store.Forget(ctx); err != nil {
 		return err
 	}
 	wanted, err := c.store.StoredDigests(ctx)

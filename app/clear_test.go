@@ -17,6 +17,7 @@ type attic struct {
 	stored  map[string]time.Time
 	before  time.Time
 	deleted []string
+	forgot  bool
 	err     error
 }
 
@@ -26,6 +27,11 @@ func (a *attic) ForgetArchives(_ context.Context, before time.Time) (int64, erro
 }
 
 func (a *attic) ForgetImages(context.Context, time.Time) (int64, error) { return 0, nil }
+
+func (a *attic) Forget(context.Context) error {
+	a.forgot = true
+	return nil
+}
 
 func (a *attic) StoredDigests(context.Context) (map[string]bool, error) { return a.wanted, a.err }
 
@@ -68,6 +74,9 @@ func TestClearance(t *testing.T) {
 		slices.Sort(a.deleted)
 		if !slices.Equal(a.deleted, test.deleted) {
 			t.Errorf("%s: deleted %v", name, a.deleted)
+		}
+		if !a.forgot {
+			t.Errorf("%s: the database's log was not emptied", name)
 		}
 		if want := now.Add(-test.retention); !a.before.Equal(want) {
 			t.Errorf("%s: forgot what was stored before %s, not %s", name, a.before, want)

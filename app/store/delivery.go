@@ -10,7 +10,7 @@ import (
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 )
 
-// Delivery returns the delivery with the given id.
+// Delivery returns the delivery with the given id, without its body once it is decided.
 func (s *Store) Delivery(ctx context.Context, id anvil.DeliveryID) (anvil.Delivery, error) {
 	d := anvil.Delivery{ID: id}
 	var at int64
@@ -38,9 +38,12 @@ func (s *Store) Decide(ctx context.Context, id anvil.DeliveryID, ruling anvil.Ru
 	return nil
 }
 
+// decide also drops the body: it was there to be decided by, and it is as it was
+// signed, with whatever people have pasted into it. Its digest stays, by which the
+// delivery is known for ever.
 func (s *Store) decide(ctx context.Context, tx *sql.Tx, id anvil.DeliveryID, r anvil.Ruling) error {
 	_, err := tx.ExecContext(ctx, `
-		UPDATE deliveries SET decision = $1, reason = $2, task_id = $3, reply = $4, decided_at = $5
+		UPDATE deliveries SET decision = $1, reason = $2, task_id = $3, reply = $4, decided_at = $5, body = x''
 		WHERE id = $6 AND decision = 'pending'`, r.Decision, r.Reason, r.Task, toJSON(r.Reply), micros(s.now()), id)
 	return err
 }

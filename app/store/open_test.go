@@ -115,7 +115,7 @@ func TestReopeningKeepsEverything(t *testing.T) {
 	if len(after.Events) == 0 || len(after.Effects) != 1 || after.Run().Placement.WorkflowRun != 5 {
 		t.Errorf("the story is empty: %+v", after)
 	}
-	if got, err := s.Delivery(ctx, "guid"); err != nil || string(got.Body) != string(d.Body) || got.Decision != anvil.Accepted || got.Task != task.ID {
+	if got, err := s.Delivery(ctx, "guid"); err != nil || len(got.Body) != 0 || got.Decision != anvil.Accepted || got.Task != task.ID {
 		t.Errorf("the delivery is %+v, %v", got, err)
 	}
 	if r, err := s.Receive(ctx, d); err != nil || !r.Duplicate || r.Task != task.ID {

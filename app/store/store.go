@@ -87,6 +87,7 @@ func Open(ctx context.Context, dir string, now func() time.Time, log *slog.Logge
 		"&_pragma=journal_mode(WAL)" +
 		"&_pragma=synchronous(FULL)" +
 		"&_pragma=foreign_keys(ON)" +
+		"&_pragma=secure_delete(ON)" + // what is deleted is overwritten, in the file as in its rows
 		"&_pragma=temp_store(MEMORY)"
 	db, err := sql.Open("sqlite", dsn)
 	if err != nil {
@@ -195,6 +196,16 @@ func (s *Store) Close() error { return s.db.Close() }
 
 // Ping reports whether the database answers.
 func (s *Store) Ping(ctx context.Context) error { return s.db.PingContext(ctx) }
+
+// Forget brings what was deleted out of the write-ahead log too, where it stands until
+// that is written anew. Readers may put it off; then it is done the next time.
+func (s *Store) Forget(ctx context.Context) error {
+	var busy, pages, moved int
+	if err := s.db.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &pages, &moved); err != nil {
+		return fmt.Errorf("empty the write-ahead log: %w", err)
+	}
+	return nil
+}
 
 // write runs f in one transaction and enqueues next with it.
 func (s *Store) write(ctx context.Context, next []anvil.Job, f func(tx *sql.Tx) error) error {
