@@ -2,10 +2,11 @@ package hook
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"io"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 )
@@ -21,62 +22,37 @@ func checkJSON(body []byte) *anvil.Problem {
 	if !utf8.Valid(body) || bytes.IndexByte(body, 0) >= 0 {
 		return anvil.Problemf("WH_UTF8", "Send the delivery again as GitHub made it.", "the body is not clean UTF-8")
 	}
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.UseNumber()
+	// Half a surrogate pair counts as invalid UTF-8 there; the rest of it is checked above.
+	dec := jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowInvalidUTF8(true))
+	at := int64(0)
 	bad := func(what string) *anvil.Problem {
-		return anvil.Problemf("WH_JSON", "Send the delivery again as GitHub made it.", "%s at byte %d", what, dec.InputOffset())
+		return anvil.Problemf("WH_JSON", "Send the delivery again as GitHub made it.", "%s at byte %d", what, at)
 	}
-	// One entry for each open value: the names seen in an object, nil in an array.
-	type open struct {
-		names map[string]bool
-		key   bool // the next token is a member's name
+	if kind := dec.PeekKind(); kind != '{' && kind != jsontext.KindInvalid {
+		return bad("the document is not an object")
 	}
-	var stack []open
 	for {
-		token, err := dec.Token()
-		if errors.Is(err, io.EOF) {
+		_, err := dec.ReadToken()
+		if wrong, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+			at = wrong.ByteOffset
+		} else {
+			at = dec.InputOffset()
+		}
+		switch {
+		case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 			return bad("the document is not complete")
-		}
-		if err != nil {
+		case errors.Is(err, jsontext.ErrDuplicateName):
+			return bad("a member is given twice")
+		case err != nil:
 			return bad("the body is not JSON")
+		case dec.StackDepth() > maxDepth:
+			return bad("the document nests too deep")
+		case dec.StackDepth() > 0:
+			continue
 		}
-		top := len(stack) - 1
-		if top < 0 && token != json.Token(json.Delim('{')) {
-			return bad("the document is not an object")
+		if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
+			return bad("something follows the document")
 		}
-		if delim, ok := token.(json.Delim); ok {
-			switch delim {
-			case '{', '[':
-				if top >= 0 && stack[top].names != nil {
-					stack[top].key = true
-				}
-				if len(stack) >= maxDepth {
-					return bad("the document nests too deep")
-				}
-				if delim == '{' {
-					stack = append(stack, open{names: map[string]bool{}, key: true})
-				} else {
-					stack = append(stack, open{})
-				}
-				continue
-			default:
-				stack = stack[:top]
-			}
-		} else if stack[top].names != nil {
-			if stack[top].key {
-				name := token.(string)
-				if stack[top].names[name] {
-					return bad("a member is given twice")
-				}
-				stack[top].names[name] = true
-			}
-			stack[top].key = !stack[top].key
-		}
-		if len(stack) == 0 {
-			if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-				return bad("something follows the document")
-			}
-			return nil
-		}
+		return nil
 	}
 }
