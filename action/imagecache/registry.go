@@ -162,10 +162,10 @@ func (r *registry) move(ctx context.Context, digest string) error {
 func (r *registry) from(ctx context.Context) []string {
 	var all []string
 	if d, err := remote.Head(r.repo.Tag(r.layers), r.options(ctx)...); err == nil {
-		all = append(all, "type=registry,ref="+r.repo.Digest(d.Digest.String()).Name())
+		all = append(all, r.repo.Digest(d.Digest.String()).Name())
 	}
 	if d, err := remote.Head(r.repo.Tag(r.newest), r.options(ctx)...); err == nil {
-		all = append(all, "type=registry,ref="+r.repo.Digest(d.Digest.String()).Name())
+		all = append(all, r.repo.Digest(d.Digest.String()).Name())
 	}
 	return all
 }
