@@ -284,3 +284,45 @@ func TestEveryStateOfOursHasADeadline(t *testing.T) {
 		}
 	}
 }
+
+// An image is found by the runs of its repository, is the latest that was stored, and
+// goes when nobody has asked for it since a time.
+func TestAnImageIsItsRepositorys(t *testing.T) {
+	t.Parallel()
+	s, _ := open(t)
+	ctx := t.Context()
+	first, second := task(t, s, "one", 1), task(t, s, "two", 2)
+	run := func(task anvil.Task) anvil.RunID {
+		story, err := s.Story(ctx, task.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return story.Run().ID
+	}
+	allow := func(anvil.Run) error { return nil }
+	for _, digest := range []string{"sha256:1", "sha256:2"} {
+		if err := s.SaveImage(ctx, anvil.Image{Key: "k", Run: run(first), Digest: digest, Size: 5}, allow); err != nil {
+			t.Fatal(err)
+		}
+	}
+	i, err := s.Image(ctx, run(second), "k")
+	if want := (anvil.Image{Key: "k", Run: run(first), Digest: "sha256:2", Size: 5}); err != nil || i != want {
+		t.Errorf("found %+v, %v; want %+v", i, err, want)
+	}
+	if digests, err := s.StoredDigests(ctx); err != nil || !digests["sha256:2"] || digests["sha256:1"] {
+		t.Errorf("wanted bytes are %v, %v", digests, err)
+	}
+	if _, err := s.Image(ctx, run(second), "other"); !errors.Is(err, anvil.ErrNotFound) {
+		t.Errorf("a key that nobody stored: %v", err)
+	}
+	refused := errors.New("refused")
+	if err := s.SaveImage(ctx, anvil.Image{Key: "k", Run: run(first), Digest: "sha256:3", Size: 5}, func(anvil.Run) error { return refused }); !errors.Is(err, refused) {
+		t.Errorf("who may not store: %v", err)
+	}
+	if n, err := s.ForgetImages(ctx, time.Now().Add(-time.Hour)); n != 0 || err != nil {
+		t.Errorf("forgot %d that were just used, %v", n, err)
+	}
+	if n, err := s.ForgetImages(ctx, time.Now().Add(time.Hour)); n != 1 || err != nil {
+		t.Errorf("forgot %d, %v", n, err)
+	}
+}
