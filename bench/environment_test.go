@@ -1,0 +1,154 @@
+package bench
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed-bc0cc349/anvil/action/imagecache"
+	"github.com/seed-bc0cc349/anvil/app/runapi"
+)
+
+// measureEnvironment compares an environment that is pulled from the cache with one that
+// the dev container CLI builds, and with a pull and a start by hand. The image has a
+// compiler and its like, installed from packages on this machine: a build elsewhere would
+// have to fetch them too.
+func measureEnvironment(t *testing.T, all *table) {
+	first, fresh := node{t, os.Getenv("ANVIL_DEVCONTAINER_HOST")}, node{t, os.Getenv("ANVIL_DEVCONTAINER_FRESH")}
+	debs, cli := os.Getenv("ANVIL_DEVCONTAINER_DEBS"), os.Getenv("ANVIL_DEVCONTAINER_CLI")
+	if first.host == "" || debs == "" {
+		all.note("environment from the image cache", "not measured: .ci/devcontainer --tools make bench", "-")
+		return
+	}
+	mirror := httptest.NewServer(http.FileServer(http.Dir(debs)))
+	defer mirror.Close()
+	workspace := t.TempDir()
+	write(t, filepath.Join(workspace, ".devcontainer", "devcontainer.json"), `{"build": {"dockerfile": "Dockerfile", "options": ["--network=host"]}}`)
+	write(t, filepath.Join(workspace, ".devcontainer", "Dockerfile"), "FROM "+os.Getenv("ANVIL_DEVCONTAINER_BASE")+`
+RUN echo "deb [trusted=yes] `+mirror.URL+`/ ./" > /etc/apt/sources.list && apt-get update && \
+    DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends build-essential python3 nodejs npm && \
+    rm -rf /var/lib/apt/lists/* /var/cache/apt/*
+`)
+	build := exec.CommandContext(t.Context(), cli, "build", "--workspace-folder", workspace, "--image-name", "anvil-bench")
+	build.Env = append(os.Environ(), "DOCKER_HOST="+first.host)
+	start := time.Now()
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("devcontainer build: %v\n%s", err, out)
+	}
+	cold := time.Since(start)
+
+	pushed := make(chan runapi.CacheStep, 1)
+	cache := first.cache(func(_, _ string, s runapi.CacheStep) { pushed <- s })
+	start = time.Now()
+	cache.Push("anvil-bench", "bench")
+	asked := time.Since(start)
+	step := <-pushed
+	if step.Code != "" {
+		t.Fatalf("not pushed: %+v", step)
+	}
+	all.note("environment: image pushed beside the work", fmt.Sprintf("%d ms, %d MB packed", step.Milliseconds, step.Bytes/1e6), "-")
+	start = time.Now()
+	cache.Close(t.Context())
+	held := asked + time.Since(start)
+
+	var warm, byHand, again []time.Duration
+	for range 3 {
+		fresh.wipe()
+		took, reference := fresh.ready()
+		warm = append(warm, took)
+		for range 2 {
+			took, _ = fresh.ready()
+			again = append(again, took)
+		}
+		fresh.wipe()
+		start = time.Now()
+		fresh.docker("pull", "--quiet", reference)
+		fresh.docker("run", "--rm", "--network", "none", reference, "true")
+		byHand = append(byHand, time.Since(start))
+	}
+	all.add(t, row{
+		what: "environment: found, pulled and first command run (p50 of 3)", measured: fmt.Sprintf("%.0f ms", ms(median(warm))),
+		peer: fmt.Sprintf("docker pull, docker run: %.0f ms", ms(median(byHand))), ratio: ms(median(warm)) / ms(median(byHand)), limit: 1.15,
+	})
+	all.add(t, row{
+		what: "environment: the same", measured: fmt.Sprintf("%.0f ms", ms(median(warm))),
+		peer: fmt.Sprintf("devcontainer build: %.0f ms", ms(cold)), ratio: ms(median(warm)) / ms(cold), limit: 0.4,
+	})
+	all.within(t, "environment: again on the same machine (p50 of 6)", ms(median(again)), 1000, "ms")
+	all.within(t, "environment: a push holds up the run that built", 100*held.Seconds()/cold.Seconds(), 2, "% of the build")
+}
+
+// node is a container engine that .ci/devcontainer has started.
+type node struct {
+	t    *testing.T
+	host string
+}
+
+func (n node) docker(args ...string) string {
+	n.t.Helper()
+	cmd := exec.CommandContext(n.t.Context(), "docker", args...)
+	cmd.Env = append(os.Environ(), "DOCKER_HOST="+n.host)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		n.t.Fatalf("docker %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// wipe takes everything out of the engine.
+func (n node) wipe() {
+	n.t.Helper()
+	n.docker("system", "prune", "--all", "--force", "--volumes")
+	if left := n.docker("image", "ls", "--all", "--quiet"); left != "" {
+		n.t.Fatalf("the engine is not empty: %s", left)
+	}
+}
+
+// cache opens the cache as a job on the engine does.
+func (n node) cache(tell func(kind, text string, s runapi.CacheStep)) *imagecache.Cache {
+	n.t.Helper()
+	c, err := imagecache.Open(n.t.Context(), imagecache.Options{
+		Images:     runapi.ImageCache{Backend: runapi.ImagesRegistry, Registry: os.Getenv("ANVIL_DEVCONTAINER_REGISTRY")},
+		Repository: "acme/bench", Branch: "main", Platform: "linux/amd64", Temp: n.t.TempDir(),
+		Environ: append(os.Environ(), "DOCKER_HOST="+n.host), Tell: tell,
+	})
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return c
+}
+
+// ready looks the image up, pulls it and runs a first command in it, and returns how long
+// that took and what was pulled.
+func (n node) ready() (time.Duration, string) {
+	n.t.Helper()
+	start := time.Now()
+	c := n.cache(nil)
+	defer c.Close(n.t.Context())
+	found, ok := c.Lookup(n.t.Context(), "bench")
+	if !ok {
+		n.t.Fatal("not found")
+	}
+	image, err := c.Pull(n.t.Context(), found)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	n.docker("run", "--rm", "--network", "none", image.ID, "true")
+	return time.Since(start), image.Reference
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
