@@ -66,6 +66,9 @@ type Cache struct {
 	life   context.Context // of pushes; ends with Close
 	cancel context.CancelFunc
 	pushes sync.WaitGroup
+
+	mu   sync.Mutex
+	done map[string]runapi.CacheStep // the latest step of each kind
 }
 
 // backend is a place where images are kept.
@@ -135,7 +138,7 @@ func None(o Options) *Cache {
 	if o.Secret == nil {
 		o.Secret = func(...string) {}
 	}
-	c := &Cache{opts: o, backend: none{}, limits: limitsOf(o.Images)}
+	c := &Cache{opts: o, backend: none{}, limits: limitsOf(o.Images), done: map[string]runapi.CacheStep{}}
 	c.life, c.cancel = context.WithCancel(context.Background())
 	return c
 }

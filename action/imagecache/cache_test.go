@@ -50,6 +50,9 @@ func TestColdThenWarm(t *testing.T) {
 	cold.Push("env", "k1")
 	cold.Close(t.Context())
 	w.wipe()
+	if a := cold.Account(); !strings.HasPrefix(a, "cold: no image was kept for it yet; kept for later runs as sha256:") {
+		t.Errorf("the cold run's account: %s", a)
+	}
 
 	warm := w.open()
 	found, ok := warm.Lookup(t.Context(), "k1")
@@ -59,6 +62,9 @@ func TestColdThenWarm(t *testing.T) {
 	image, err := warm.Pull(t.Context(), found)
 	if err != nil || image.ID != id || !strings.HasSuffix(image.Reference, "@"+found.Digest) {
 		t.Fatalf("pulled %+v, %v; built %s", image, err, id)
+	}
+	if a := warm.Account(); !strings.HasPrefix(a, "warm: "+found.Digest) {
+		t.Errorf("the warm run's account: %s", a)
 	}
 	kinds, push := w.told(runapi.KindCachePush)
 	if want := []string{"lookup", "miss", "push", "lookup", "hit", "pull"}; !slices.Equal(kinds, want) {
@@ -114,7 +120,7 @@ func TestLookupFails(t *testing.T) {
 			if took := time.Since(start); took > 4*time.Second {
 				t.Errorf("it took %s", took)
 			}
-			if _, miss := w.told(runapi.KindCacheMiss); miss.Code != c.code || miss.Why == "" {
+			if _, miss := w.told(runapi.KindCacheMiss); miss.Code != c.code || miss.Why == "" || !strings.HasPrefix(cache.Account(), "cold: "+c.code) {
 				t.Errorf("told %+v, want %s", miss, c.code)
 			}
 		})

@@ -18,7 +18,7 @@ func (c *Cache) Lookup(ctx context.Context, key string) (Found, bool) {
 	step := c.begin(key)
 	limited, cancel := context.WithTimeout(ctx, c.limits.lookup)
 	defer cancel()
-	c.opts.Tell(runapi.KindCacheLookup, "Looking for "+step.Reference+".", step.CacheStep)
+	c.tell(runapi.KindCacheLookup, "Looking for "+step.Reference+".", step)
 	found, err := c.backend.lookup(limited, key)
 	step.end()
 	if err != nil {
@@ -27,11 +27,11 @@ func (c *Cache) Lookup(ctx context.Context, key string) (Found, bool) {
 		if !errors.Is(err, errMissing) {
 			text = "The image cache could not be asked: " + step.Why
 		}
-		c.opts.Tell(runapi.KindCacheMiss, text, step.CacheStep)
+		c.tell(runapi.KindCacheMiss, text, step)
 		return Found{}, false
 	}
 	step.Digest, step.Bytes = found.Digest, found.Bytes
-	c.opts.Tell(runapi.KindCacheHit, "The environment's image is kept: "+found.Digest+".", step.CacheStep)
+	c.tell(runapi.KindCacheHit, "The environment's image is kept: "+found.Digest+".", step)
 	return found, true
 }
 
@@ -48,14 +48,14 @@ func (c *Cache) Pull(ctx context.Context, f Found) (Image, error) {
 	if err != nil {
 		p := c.explain(limited, err, CodePull, c.limits.pull)
 		step.fail(p)
-		c.opts.Tell(runapi.KindCachePull, "The environment's image is not used: "+p.What+".", step.CacheStep)
+		c.tell(runapi.KindCachePull, "The environment's image is not used: "+p.What+".", step)
 		return Image{}, p
 	}
 	text := fmt.Sprintf("Pulled the environment's image in %d ms.", step.Milliseconds)
 	if present {
 		text = "The environment's image is on this machine already."
 	}
-	c.opts.Tell(runapi.KindCachePull, text, step.CacheStep)
+	c.tell(runapi.KindCachePull, text, step)
 	return image, nil
 }
 
@@ -75,11 +75,11 @@ func (c *Cache) Push(image, key string) {
 		if err != nil {
 			p := c.explain(limited, err, CodePush, c.limits.push)
 			step.fail(p)
-			c.opts.Tell(runapi.KindCachePush, "The environment's image is not kept for later runs: "+p.What+".", step.CacheStep)
+			c.tell(runapi.KindCachePush, "The environment's image is not kept for later runs: "+p.What+".", step)
 			return
 		}
 		step.Digest, step.Bytes = kept.Digest, kept.Bytes
-		c.opts.Tell(runapi.KindCachePush, fmt.Sprintf("Kept the environment's image for later runs, in %d ms.", step.Milliseconds), step.CacheStep)
+		c.tell(runapi.KindCachePush, fmt.Sprintf("Kept the environment's image for later runs, in %d ms.", step.Milliseconds), step)
 	})
 }
 
