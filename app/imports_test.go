@@ -17,7 +17,7 @@ var law = map[string]struct {
 	any   bool // whatever it needs
 	allow []string
 }{
-	"cmd/anvil":              {allow: []string{"app", "app/anvil", "app/demo", "config"}},
+	"cmd/anvil":              {allow: []string{"app", "app/anvil", "app/demo", "app/release", "config"}},
 	"cmd/anvil-runner":       {allow: []string{"action/confine", "action/conversation", "action/runner"}},
 	"cmd/anvil-sample-agent": {allow: []string{"cmd/anvil-sample-agent/repair"}},
 	"cmd/anvil-sim":          {allow: []string{"app/gateway/modeltest", "app/github/githubtest", "app/github/githubtest/openapi"}},
@@ -46,6 +46,7 @@ var law = map[string]struct {
 	"app/policy":   {allow: []string{"app/anvil", "config/hostlist", "config/strict"}},
 	"app/sanitize": {allow: []string{"app/anvil"}},
 	"app/secret":   {},
+	"app/release":  {allow: []string{"app/anvil"}},
 
 	// what simulated services share
 	"app/simulated": {std: true},

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -38,20 +37,6 @@ func command() *cobra.Command {
 			DisableDefaultCmd: true,
 		},
 	}
-	root.AddCommand(serve(), showDemo(), audit(), show())
+	root.AddCommand(serve(), showDemo(), audit(), show(), showVersion())
 	return root
-}
-
-// version is the module's version, or the commit that it was built from.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			return info.Main.Version + " " + s.Value
-		}
-	}
-	return info.Main.Version
 }
