@@ -1,6 +1,7 @@
 package github
 
 import (
+	"cmp"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
@@ -29,6 +30,13 @@ type Config struct {
 	// AppID and PrivateKey are the App's registration. See [ParseKey].
 	AppID      int64
 	PrivateKey *rsa.PrivateKey
+	// Token is used for everything instead of acting as an App: the token of a job, or
+	// a person's. Then there is no AppID and no PrivateKey. What it may do is up to
+	// whoever gave it.
+	Token string
+	// Bot is the login of the account that Token acts as, by which its comments and
+	// check runs are told from those of others; default github-actions[bot].
+	Bot string
 	// UserAgent names us to GitHub, which refuses requests without; default "anvil".
 	UserAgent string
 	// Transport carries the requests; default [http.DefaultTransport].
@@ -47,6 +55,8 @@ type App struct {
 	web, api *url.URL
 	id       int64
 	key      *rsa.PrivateKey
+	given    string // the token of everything, unless there is an App
+	bot      string // whose token it is
 	agent    string
 	wire     http.RoundTripper
 	timeout  time.Duration
@@ -80,6 +90,8 @@ func New(c Config) (*App, error) {
 		return nil, err
 	}
 	switch {
+	case c.Token != "":
+		c.AppID, c.PrivateKey = 0, nil
 	case c.AppID <= 0:
 		return nil, errors.New("github: the App's id is missing")
 	case c.PrivateKey == nil:
@@ -101,7 +113,7 @@ func New(c Config) (*App, error) {
 		c.Log = slog.Default()
 	}
 	a := &App{
-		web: web, api: api, id: c.AppID, key: c.PrivateKey, agent: c.UserAgent,
+		web: web, api: api, id: c.AppID, key: c.PrivateKey, given: c.Token, bot: cmp.Or(c.Bot, "github-actions[bot]"), agent: c.UserAgent,
 		timeout: c.Timeout, now: c.Clock, log: c.Log,
 		grants: map[grant]*granted{},
 		pauses: map[int64]time.Time{},

@@ -94,15 +94,17 @@ func (a *App) FindCheckRun(ctx context.Context, repo anvil.Repository, sha, name
 		var runs gh.ListCheckRunsResults
 		c := onRepo("look for the check run", repo, mayReadChecks, http.MethodGet, "commits", sha, "check-runs")
 		c.query = url.Values{
-			"check_name": {name}, "app_id": {itoa(a.id)}, "filter": {"all"},
-			"per_page": {"100"}, "page": {itoa(page)},
+			"check_name": {name}, "filter": {"all"}, "per_page": {"100"}, "page": {itoa(page)},
+		}
+		if a.given == "" {
+			c.query.Set("app_id", itoa(a.id))
 		}
 		c.out = &runs
 		if _, err := a.do(ctx, c); err != nil {
 			return PostedCheckRun{}, false, err
 		}
 		for _, r := range runs.CheckRuns {
-			if r.GetID() != 0 && r.GetName() == name && r.GetExternalID() == externalID && r.GetApp().GetID() == a.id {
+			if r.GetID() != 0 && r.GetName() == name && r.GetExternalID() == externalID && a.ours(r.GetApp().GetID(), r.GetApp().GetSlug()+"[bot]") {
 				return a.posted(r), true, nil
 			}
 		}

@@ -21,7 +21,10 @@ type comment struct {
 	ID      int64  `json:"id"`
 	Body    string `json:"body"`
 	HTMLURL string `json:"html_url"`
-	App     *struct {
+	User    struct {
+		Login string `json:"login"`
+	} `json:"user"`
+	App *struct {
 		ID int64 `json:"id"`
 	} `json:"performed_via_github_app"`
 }
@@ -71,7 +74,11 @@ func (a *App) FindComment(ctx context.Context, repo anvil.Repository, issue int,
 			return Comment{}, false, err
 		}
 		for _, m := range comments {
-			if m.ID != 0 && m.App != nil && m.App.ID == a.id && strings.Contains(m.Body, marker) {
+			var by int64
+			if m.App != nil {
+				by = m.App.ID
+			}
+			if m.ID != 0 && a.ours(by, m.User.Login) && strings.Contains(m.Body, marker) {
 				return Comment{ID: m.ID, URL: a.onWeb(m.HTMLURL)}, true, nil
 			}
 		}

@@ -183,10 +183,12 @@ func (a *App) token(ctx context.Context, g grant, e *granted) (issued, error) {
 // clock and for itself, while ours are kept for the installation.
 func (a *App) client(g grant) *gh.Client {
 	h := &http.Client{CheckRedirect: sameHostReads}
-	switch g.installation {
-	case anonymous:
+	switch {
+	case a.given != "":
+		h.Transport = holder{a.wire, a.given}
+	case g.installation == anonymous:
 		h.Transport = a.wire
-	case 0:
+	case g.installation == 0:
 		h.Transport = a.appTransport()
 	default:
 		h.Transport = &bearer{app: a, grant: g}

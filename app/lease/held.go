@@ -168,7 +168,7 @@ func (s *Server) finish(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	report := reportOf(run, req)
+	report := ReportOf(run, req)
 	if answered, err := finishedBefore(run, report, r); answered != nil || err != nil {
 		return answered, err
 	}
@@ -260,7 +260,9 @@ func normal(r *anvil.Report) (n anvil.Report) {
 	return n
 }
 
-func reportOf(run anvil.Run, req runapi.FinishRequest) *anvil.Report {
+// ReportOf takes over what a runner hands back: text from outside, cut and made plain,
+// and nothing that is better than its parts.
+func ReportOf(run anvil.Run, req runapi.FinishRequest) *anvil.Report {
 	report := &anvil.Report{
 		Result: string(req.Result),
 		Answer: limit(req.Answer, maxAnswer),

@@ -109,7 +109,9 @@ func judge(t *testing.T, schema *jsonschema.Schema, text string, good bool) {
 // corpus lists texts that are well-formed YAML, by what is to be said of them.
 func corpus() (good, bad []string) {
 	line := func(n int) string { return strings.Repeat("x", n) }
-	many := func(key, value string, n int) string { return key + ": [" + strings.Repeat(value+", ", n) + value + "]" }
+	many := func(key, value string, n int) string {
+		return key + ": [" + strings.Repeat(value+", ", n) + value + "]"
+	}
 	good = []string{
 		"", "# nothing\n", "base: main", "base: release/1.x", "base: 1.0", "base: feature/ä", "base: a.b",
 		"engine: 7", "verify: 7", "verify: true", "verify: [7, true]", "engine: codex", "engine: codex\nmodel: gpt-5", "verify: make test", "verify: [make test, make lint]",
@@ -137,4 +139,3 @@ func corpus() (good, bad []string) {
 	}
 	return good, bad
 }
-
