@@ -316,3 +316,21 @@ func status(code int, retryAfter string) func(http.ResponseWriter, *http.Request
 		return true
 	}
 }
+
+// Engines and registries repeat what they were given; people are told the rest.
+func TestNoCredentialIsTold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.built("env")
+	w.engineFails("push", "Get https://robot:other-secret@blobs.example.com/x?signature=signed-secret: denied for robot:"+password)
+	cache := w.open()
+	cache.Push("env", "k")
+	cache.Close(t.Context())
+	_, push := w.told(runapi.KindCachePush)
+	if push.Code != CodeLogin || !strings.Contains(push.Why, "denied for robot:***") || strings.Contains(push.Why, "-secret") {
+		t.Errorf("told %+v", push)
+	}
+	if a := cache.Account(); strings.Contains(a, password) || strings.Contains(a, "-secret") {
+		t.Errorf("the account: %s", a)
+	}
+}
