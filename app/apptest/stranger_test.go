@@ -134,11 +134,11 @@ func (s *stage) call(method, path, token, digest string, in, out any) error {
 	return nil
 }
 
-// lease renew|finish RESULT|propose FILE|restore NAME [head=SHA] [token=TEXT] [run=RUN]
+// lease renew|finish RESULT|propose FILE|restore NAME|keep KEY FILE|image KEY|login [head=SHA] [token=TEXT] [run=RUN]
 //
 // Acts for the claimed run. It prints status and code.
 func useLease(s *stage, args []string) error {
-	if err := words(args, 1, 5, "lease renew|finish RESULT|propose FILE|restore NAME [head=SHA] [token=TEXT] [run=RUN]"); err != nil {
+	if err := words(args, 1, 5, "lease renew|finish RESULT|propose FILE|restore NAME|keep KEY FILE|image KEY|login [head=SHA] [token=TEXT] [run=RUN]"); err != nil {
 		return err
 	}
 	a := s.job.assignment
@@ -163,6 +163,15 @@ func useLease(s *stage, args []string) error {
 		return s.call("POST", path(runapi.PathRenew), a.LeaseToken, "", runapi.RenewRequest{Phase: "work"}, &runapi.RenewAnswer{})
 	case what[0] == "restore" && len(what) == 2:
 		return s.call("GET", strings.Replace(path(runapi.PathRestore), "{name}", what[1], 1), a.LeaseToken, "", []byte(nil), new(any))
+	case what[0] == "login":
+		return s.call("POST", path(runapi.PathRegistry), a.LeaseToken, "", struct{}{}, &runapi.RegistryCredential{})
+	case what[0] == "image" && len(what) == 2:
+		return s.call("GET", strings.Replace(path(runapi.PathImage), "{key}", what[1], 1), a.LeaseToken, "", []byte(nil), new(any))
+	case what[0] == "keep" && len(what) == 3:
+		image := []byte(s.ts.ReadFile(what[2]))
+		sum := sha256.Sum256(image)
+		kept := strings.Replace(path(runapi.PathImage), "{key}", what[1], 1)
+		return s.call("PUT", kept, a.LeaseToken, "sha256:"+hex.EncodeToString(sum[:]), image, &runapi.ArtifactAnswer{})
 	case what[0] == "finish" && len(what) == 2:
 		finish.Result = runapi.Result(what[1])
 	case what[0] == "propose" && len(what) == 2:
