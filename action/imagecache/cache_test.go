@@ -9,6 +9,7 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -332,5 +333,30 @@ func TestNoCredentialIsTold(t *testing.T) {
 	}
 	if a := cache.Account(); strings.Contains(a, password) || strings.Contains(a, "-secret") {
 		t.Errorf("the account: %s", a)
+	}
+}
+
+// What a build leaves for later ones depends on the builder.
+func TestTo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.open()
+	repo := w.host() + "/acme/web/anvil-env"
+	for driver, want := range map[string][]string{
+		"":                 nil, // no buildx
+		"docker":           {"type=inline"},
+		"docker-container": {"type=registry,mode=max,ref=" + repo + ":" + layers(c.opts)},
+	} {
+		path := filepath.Join(w.dir, "driver")
+		if driver != "" {
+			if err := os.WriteFile(path, []byte(driver), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		} else if err := os.RemoveAll(path); err != nil {
+			t.Fatal(err)
+		}
+		if got := c.To(t.Context()); !slices.Equal(got, want) {
+			t.Errorf("%q: %v, want %v", driver, got, want)
+		}
 	}
 }

@@ -83,8 +83,9 @@ func asDocker(dir string, args []string) error {
 		fmt.Println("unix:///fake")
 		return nil
 	case "buildx inspect":
-		fmt.Println("Driver: docker")
-		return nil
+		driver, err := os.ReadFile(filepath.Join(dir, "driver"))
+		fmt.Println("Name: x\nDriver: " + string(driver))
+		return err
 	case "image inspect":
 		img, err := image(last)
 		if err != nil {

@@ -176,7 +176,10 @@ var ownBuilder = regexp.MustCompile(`(?m)^Driver:\s+(docker-container|kubernetes
 
 func (r *registry) to(ctx context.Context) []string {
 	said, err := r.engine.run(ctx, []string{"DOCKER_CONFIG=" + r.engine.config}, "buildx", "inspect")
-	if err == nil && ownBuilder.MatchString(said) {
+	switch {
+	case err != nil: // no buildx: the old builder leaves no cache
+		return nil
+	case ownBuilder.MatchString(said):
 		return []string{"type=registry,mode=max,ref=" + r.repo.Tag(r.layers).Name()}
 	}
 	return []string{"type=inline"}
