@@ -55,7 +55,7 @@ lint: ## gofmt, vet, staticcheck, actionlint, go mod tidy
 
 .PHONY: bench
 bench: ## measure, as ratios against a peer or a limit in the same run
-	go test -count=1 -timeout 10m -run TestBench -v ./bench
+	go test -count=1 -timeout 25m -run TestBench -v ./bench
 
 .PHONY: clean
 clean: ## remove what was built

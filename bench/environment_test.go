@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -45,9 +46,11 @@ RUN echo "deb [trusted=yes] `+mirror.URL+`/ ./" > /etc/apt/sources.list && apt-g
 
 	pushed := make(chan runapi.CacheStep, 1)
 	cache := first.cache(func(_, _ string, s runapi.CacheStep) { pushed <- s })
+	alone := work()
 	start = time.Now()
 	cache.Push("anvil-bench", "bench")
 	asked := time.Since(start)
+	all.note("environment: work that takes a processor, beside a push", fmt.Sprintf("%.0f ms", ms(work())), fmt.Sprintf("without: %.0f ms", ms(alone)))
 	step := <-pushed
 	if step.Code != "" {
 		t.Fatalf("not pushed: %+v", step)
@@ -141,6 +144,15 @@ func (n node) ready() (time.Duration, string) {
 	}
 	n.docker("run", "--rm", "--network", "none", image.ID, "true")
 	return time.Since(start), image.Reference
+}
+
+// work keeps one processor busy, and returns for how long.
+func work() time.Duration {
+	start, block, sum := time.Now(), make([]byte, 1<<20), sha256.New()
+	for range 4000 {
+		sum.Write(block)
+	}
+	return time.Since(start)
 }
 
 func write(t *testing.T, path, text string) {
