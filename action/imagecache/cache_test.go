@@ -144,8 +144,16 @@ func TestTooManyRequests(t *testing.T) {
 		}
 		return false
 	})
-	if _, ok := w.open().Lookup(t.Context(), "k"); !ok || refused != 1 {
+	w.wipe()
+	warm := w.open()
+	found, ok := warm.Lookup(t.Context(), "k")
+	if !ok || refused != 1 {
 		t.Errorf("found %v after %d refusals", ok, refused)
+	}
+	// The engine only says that it was refused.
+	w.engineFails("once-pull", "toomanyrequests: slow down")
+	if _, err := warm.Pull(t.Context(), found); err != nil {
+		t.Errorf("a pull that was refused once: %v", err)
 	}
 }
 

@@ -44,6 +44,10 @@ func asDocker(dir string, args []string) error {
 	if text, err := os.ReadFile(filepath.Join(dir, "fail-"+args[0])); err == nil {
 		return errors.New(string(text))
 	}
+	once := filepath.Join(dir, "fail-once-"+args[0])
+	if text, err := os.ReadFile(once); err == nil {
+		return errors.Join(os.Remove(once), errors.New(string(text)))
+	}
 	names := map[string]string{} // of images, to files
 	if text, err := os.ReadFile(filepath.Join(dir, "names")); err == nil {
 		if err := json.Unmarshal(text, &names); err != nil {

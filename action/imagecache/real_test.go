@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -267,5 +268,108 @@ func TestDevcontainerCacheArchive(t *testing.T) {
 	}
 	if got := fresh.docker("run", "--rm", "--network", "none", image.ID, "cat", "/etc/anvil-environment"); got != "archived" {
 		t.Errorf("what runs says %q", got)
+	}
+}
+
+// What the dev container CLI has built on one machine it starts on another one from the
+// cache: the image carries the configuration that it was built with.
+func TestDevcontainerCacheWithTheCLI(t *testing.T) {
+	first, fresh := engineAt(t, "ANVIL_DEVCONTAINER_HOST"), engineAt(t, "ANVIL_DEVCONTAINER_FRESH")
+	w, registry, dir := newWorld(t), os.Getenv("ANVIL_DEVCONTAINER_REGISTRY"), t.TempDir()
+	for name, text := range map[string]string{
+		".devcontainer/devcontainer.json": `{"build": {"dockerfile": "Dockerfile"}, "remoteUser": "coder", "remoteEnv": {"FROM_THE_CONFIGURATION": "yes"}}`,
+		".devcontainer/Dockerfile":        "FROM " + os.Getenv("ANVIL_DEVCONTAINER_BASE") + "\nRUN useradd --create-home coder\n",
+		"warm.json":                       "", // when the digest is known
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cli := func(n node, args ...string) string {
+		t.Helper()
+		args = append(args[:1:1], append([]string{"--workspace-folder", dir}, args[1:]...)...)
+		cmd := exec.CommandContext(t.Context(), os.Getenv("ANVIL_DEVCONTAINER_CLI"), args...)
+		cmd.Env = append(os.Environ(), "DOCKER_HOST="+n.host)
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("devcontainer %v: %v\n%s", args, err, out)
+		}
+		return string(out)
+	}
+	cli(first, "build", "--image-name", "by-the-cli")
+	cold := w.at(first, registry)
+	cold.Push("by-the-cli", "cli")
+	cold.Close(t.Context())
+	fresh.wipe()
+
+	warm := w.at(fresh, registry)
+	found, ok := warm.Lookup(t.Context(), "cli")
+	if !ok {
+		t.Fatal("not found")
+	}
+	image, err := warm.Pull(t.Context(), found)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := filepath.Join(dir, "warm.json")
+	if err := os.WriteFile(config, []byte(`{"image": "`+image.Reference+`"}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cli(fresh, "up", "--override-config", config)
+	t.Cleanup(func() { fresh.docker("rm", "--force", fresh.docker("ps", "--quiet")) })
+	if said := cli(fresh, "exec", "--override-config", config, "sh", "-c", `echo "I am $(id -un), $FROM_THE_CONFIGURATION"`); !strings.Contains(said, "I am coder, yes") {
+		t.Errorf("in the container: %s", said)
+	}
+}
+
+// A registry that wants a login gets the one that the server gives, from a real engine
+// too, and nothing of it is left on the machine.
+func TestDevcontainerCacheLogin(t *testing.T) {
+	first, fresh := engineAt(t, "ANVIL_DEVCONTAINER_HOST"), engineAt(t, "ANVIL_DEVCONTAINER_FRESH")
+	w := newWorld(t)
+	host := w.proxied(os.Getenv("ANVIL_DEVCONTAINER_REGISTRY"))
+	var refused atomic.Bool
+	w.breaks(func(rw http.ResponseWriter, r *http.Request) bool {
+		if user, pass, _ := r.BasicAuth(); user == "robot" && pass == password {
+			return false
+		}
+		refused.Store(true)
+		rw.Header().Set("WWW-Authenticate", `Basic realm="private"`)
+		rw.WriteHeader(http.StatusUnauthorized)
+		return true
+	})
+	home := t.TempDir()
+	private := func(o *Options) {
+		o.Images.Login, o.Server = runapi.LoginServer, &server{host: host}
+		o.Environ = append(o.Environ, "HOME="+home)
+	}
+	id := first.build("private", 1)
+	cold := w.at(first, host, private)
+	cold.Push("private", "private")
+	cold.Close(t.Context())
+	fresh.wipe()
+	warm := w.at(fresh, host, private)
+	found, ok := warm.Lookup(t.Context(), "private")
+	if !ok {
+		_, push := w.told(runapi.KindCachePush)
+		t.Fatalf("not found; pushed %+v", push)
+	}
+	if image, err := warm.Pull(t.Context(), found); err != nil || image.ID != id {
+		t.Fatalf("pulled %+v, %v", image, err)
+	}
+	if !refused.Load() {
+		t.Error("the registry wanted no login")
+	}
+	for _, dir := range []string{home, w.temp} {
+		if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+			t.Errorf("left in %s: %v %v", dir, left, err)
+		}
+	}
+	if _, ok := w.at(fresh, host, func(o *Options) { o.Environ = append(o.Environ, "HOME="+home) }).Lookup(t.Context(), "private"); ok {
+		t.Error("found without a login")
 	}
 }
