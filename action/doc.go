@@ -59,6 +59,7 @@ import (
 	_ "github.com/seed-bc0cc349/anvil/action/agent"
 	_ "github.com/seed-bc0cc349/anvil/action/confine"
 	_ "github.com/seed-bc0cc349/anvil/action/conversation"
+	_ "github.com/seed-bc0cc349/anvil/action/devcontainer"
 	_ "github.com/seed-bc0cc349/anvil/action/egress"
 	_ "github.com/seed-bc0cc349/anvil/action/endpoint"
 	_ "github.com/seed-bc0cc349/anvil/action/imagecache"

@@ -82,6 +82,7 @@ var law = map[string]struct {
 	"action/agent":        {allow: inJob},
 	"action/conversation": {allow: inJob},
 	"action/confine":      {allow: inJob},
+	"action/devcontainer": {allow: inJob},
 	"action/egress":       {allow: inJob},
 	"action/endpoint":     {allow: inJob},
 	"action/imagecache":   {allow: inJob},
@@ -93,7 +94,7 @@ var law = map[string]struct {
 
 var (
 	hopMay = []string{"app/anvil", "app/runapi", "app/policy", "app/queue", "app/blob", "app/git", "app/github", "app/sanitize", "app/secret"}
-	inJob  = []string{"app/runapi", "action/agent", "action/confine", "action/conversation", "action/egress", "action/endpoint", "action/imagecache", "action/joblog", "action/redact", "action/runner", "action/verify", "action/workspace"}
+	inJob  = []string{"app/runapi", "action/agent", "action/confine", "action/conversation", "action/devcontainer", "action/egress", "action/endpoint", "action/imagecache", "action/joblog", "action/redact", "action/runner", "action/verify", "action/workspace"}
 )
 
 func TestImportLaw(t *testing.T) {

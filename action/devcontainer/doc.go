@@ -1,0 +1,23 @@
+// Package devcontainer makes a repository's own dev container the environment of a run.
+//
+// A [Configuration] is found in a checkout of the base commit, and never in a tree that
+// an agent has written to. [Configuration.Refuse] refuses what would touch the host;
+// [Configuration.Inputs] collects what the image is built from, and [Key] turns that
+// into the name under which an image cache keeps it. A [CLI] builds the image with the
+// dev container reference CLI.
+//
+// What it guarantees:
+//
+//   - No key of a configuration, and none that a feature or a base image brings along,
+//     reaches the host unless the operator has allowed that key by its name. A key that
+//     this package does not know is refused like one that it knows to be dangerous.
+//   - Files of the configuration, its Dockerfile, build context and local features are
+//     inside the repository, symbolic links included: they are opened through an
+//     [os.Root].
+//   - Equal inputs have equal keys, and any input that changes changes the key. Neither a
+//     clock, a machine nor a file that the build cannot see is an input.
+//   - Every program that it runs has a time limit, and ends with all that it started.
+//
+// It starts no container and runs no lifecycle command: that is for package confine, which
+// takes nothing from a configuration that could widen a container.
+package devcontainer

@@ -1,0 +1,197 @@
+package devcontainer
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/moby/patternmatcher"
+	"github.com/moby/patternmatcher/ignorefile"
+)
+
+// Inputs are all that an image is built from.
+type Inputs struct {
+	Configuration []byte // its text: it has the features and their options
+	Lock          []byte // devcontainer-lock.json beside it: the features' digests
+	Dockerfile    []byte
+	// Files are what the build may copy: of the build context, and of local features.
+	// Empty if the Dockerfile copies nothing.
+	Files []File
+	// Base is the digest of the image that it starts from, where it is known.
+	Base string
+	// CLI is the version of the dev container CLI, Platform such as linux/amd64.
+	CLI, Platform string
+}
+
+// File is a file that a build may copy.
+type File struct {
+	Path   string
+	Mode   fs.FileMode // type and whether it can be executed: all that git keeps
+	Digest [sha256.Size]byte
+}
+
+// Key names an image by what it is built from: 40 hexadecimal digits. It is a pure
+// function, in which every field counts and the order of the files does not.
+func Key(in Inputs) string {
+	h := sha256.New()
+	put := func(b []byte) { // with its length, so that no two fields can be read as others
+		_ = binary.Write(h, binary.BigEndian, uint64(len(b)))
+		_, _ = h.Write(b)
+	}
+	for _, b := range [][]byte{[]byte("anvil-env 1"), in.Configuration, in.Lock, in.Dockerfile, []byte(in.Base), []byte(in.CLI), []byte(in.Platform)} {
+		put(b)
+	}
+	files := slices.SortedFunc(slices.Values(in.Files), func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	for _, f := range files {
+		put([]byte(f.Path))
+		put([]byte(f.Mode.String()))
+		put(f.Digest[:])
+	}
+	return hex.EncodeToString(h.Sum(nil))[:40]
+}
+
+// Inputs collects what the repository has of them; Base, CLI and Platform are the
+// caller's to set. A Dockerfile with any COPY, ADD or mount takes the whole build
+// context, less what its .dockerignore leaves out: a name that is built from variables
+// cannot be told from outside.
+func (c *Configuration) Inputs() (Inputs, error) {
+	in := Inputs{Configuration: c.text}
+	lock := path.Join(c.dir(), "devcontainer-lock.json")
+	if strings.HasPrefix(path.Base(c.Path), ".") {
+		lock = path.Join(c.dir(), ".devcontainer-lock.json")
+	}
+	in.Lock, _ = readFile(c.root, lock)
+	if name, context := c.dockerfile(); name != "" {
+		text, err := readFile(c.root, name)
+		if err != nil {
+			return in, invalid("Name a file of the repository.", "%s: the Dockerfile %s can't be read: %v", c.Path, cut(name), err)
+		}
+		in.Dockerfile = text
+		if copies.Match(joined(text)) || copies.Match(text) {
+			if in.Files, err = c.files(context, c.ignored(name, context)); err != nil {
+				return in, err
+			}
+		}
+	}
+	features, _ := c.values["features"].(map[string]any)
+	for _, id := range slices.Sorted(keys(features)) {
+		if !strings.HasPrefix(id, ".") {
+			continue
+		}
+		list, err := c.files(path.Join(c.dir(), id), nil)
+		if err != nil {
+			return in, err
+		}
+		for _, f := range list {
+			f.Path = "feature " + id + " " + f.Path
+			in.Files = append(in.Files, f)
+		}
+	}
+	return in, nil
+}
+
+// copies finds the instructions by which a build reads its context.
+var copies = regexp.MustCompile(`(?mi)^[ \t]*(ONBUILD[ \t]+)?(COPY|ADD)\b|--mount`)
+
+var continued = regexp.MustCompile("[\\\\`][ \t]*\r?\n")
+
+// joined is a Dockerfile with its continued lines as one, whatever character continues
+// them.
+func joined(text []byte) []byte { return continued.ReplaceAll(text, nil) }
+
+// ignored reads the patterns of what the build does not see.
+func (c *Configuration) ignored(dockerfile, context string) []string {
+	for _, name := range []string{dockerfile + ".dockerignore", path.Join(context, ".dockerignore")} {
+		text, err := readFile(c.root, name)
+		if err != nil {
+			continue
+		}
+		if list, err := ignorefile.ReadAll(strings.NewReader(string(text))); err == nil {
+			return list
+		}
+	}
+	return nil
+}
+
+// files lists what is in a folder of the repository, less what is ignored.
+func (c *Configuration) files(dir string, ignore []string) ([]File, error) {
+	m, err := patternmatcher.New(ignore)
+	if err != nil {
+		return nil, invalid("Correct the .dockerignore on the base branch.", "%s: %v", dir, err)
+	}
+	var list []File
+	err = fs.WalkDir(c.root.FS(), dir, func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			if d != nil && d.IsDir() && p == ".git" {
+				return fs.SkipDir
+			}
+			return err
+		}
+		name := strings.TrimPrefix(strings.TrimPrefix(p, dir), "/")
+		if dir == "." {
+			name = p
+		}
+		if out, err := m.MatchesOrParentMatches(name); err != nil || out {
+			return err
+		}
+		f, err := c.file(p)
+		f.Path = name
+		list = append(list, f)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the build context %s: %w", dir, err)
+	}
+	return list, nil
+}
+
+func (c *Configuration) file(p string) (File, error) {
+	i, err := c.root.Lstat(p)
+	if err != nil {
+		return File{}, err
+	}
+	f := File{Mode: i.Mode() & (fs.ModeType | 0o100)}
+	if i.Mode()&fs.ModeSymlink != 0 {
+		f.Mode = fs.ModeSymlink
+		to, err := c.root.Readlink(p)
+		f.Digest = sha256.Sum256([]byte(to))
+		return f, err
+	}
+	if !i.Mode().IsRegular() {
+		return f, nil
+	}
+	from, err := c.root.Open(p)
+	if err != nil {
+		return f, err
+	}
+	defer from.Close()
+	h := sha256.New()
+	_, err = io.Copy(h, from)
+	f.Digest = [sha256.Size]byte(h.Sum(nil))
+	return f, err
+}
+
+func keys(m map[string]any) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+// must is for values that came from JSON.
+func must(b []byte, err error) []byte {
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
