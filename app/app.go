@@ -199,7 +199,7 @@ func (a *App) connect(ctx context.Context) error {
 		},
 	}
 	announcer := &publish.Announcer{
-		Store: a.store, Talk: hub, Checks: hub, Words: words, Markers: markers, Server: cfg.PublicURL, Now: now, Log: log,
+		Store: a.store, Talk: hub, Checks: hub, Threads: hub, Words: words, Markers: markers, Server: cfg.PublicURL, Now: now, Log: log,
 	}
 	deliverer := &publish.Deliverer{
 		Store: a.store, GitHub: hub, Pulls: hub, Checks: hub, Words: words, Markers: markers,

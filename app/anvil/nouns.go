@@ -128,6 +128,7 @@ const (
 	VerbApprove Verb = "approve" // carry out the plan that waits
 	VerbRelease Verb = "release" // publish the held change that the argument names
 	VerbHandoff Verb = "handoff" // say how to go on by hand
+	VerbReview  Verb = "review"  // take up the comments of the review that asks for changes
 )
 
 // Instructs reports whether v comes with words that say what to do.
@@ -161,9 +162,26 @@ type Command struct {
 	Argument string  `json:"argument,omitempty"`
 	Options  Options `json:"options"`
 	Prompt   Prompt  `json:"prompt"`
+	// Review is the review that the task takes up, if it does.
+	Review *Review `json:"review,omitempty"`
 	// Notices are things the requester should know though the task goes on,
 	// such as a second command in the same comment.
 	Notices []*Problem `json:"notices,omitempty"`
+}
+
+// Review is a review that asks for changes of a session's own pull request.
+type Review struct {
+	ID       int64           `json:"id"`
+	Comments []ReviewComment `json:"comments,omitempty"`
+}
+
+// ReviewComment is what a review says of one line.
+type ReviewComment struct {
+	ID   int64  `json:"id"`
+	Path string `json:"path"`
+	Line int    `json:"line,omitempty"`
+	Hunk string `json:"hunk,omitempty"` // the diff that it stands at
+	Body string `json:"body"`
 }
 
 // Prompt is the snapshot of what the agent is told, cleaned of hidden text.
@@ -245,6 +263,7 @@ type Rules struct {
 	AllowHosts     []string `json:"allow_hosts,omitempty"`     // that the run may speak to, besides the operator's own list
 	Ready          bool     `json:"ready,omitempty"`           // open pull requests ready for review, not as drafts
 	ProposeIssue   bool     `json:"propose_issue,omitempty"`   // agents may open issues for what they find
+	OnReview       string   `json:"on_review,omitempty"`       // ask, auto or off; empty: ask
 	OthersApprove  bool     `json:"others_approve,omitempty"`  // the requester can't approve a plan or release a change alone
 	Written        bool     `json:"written,omitempty"`         // there was a file
 	// Notices are what people should know about where these rules came from.

@@ -76,6 +76,16 @@ func (s *stage) counted(what string, which []string) ([]string, error) {
 			add(c.Author.Login, "%s: %.200q", c.Author.Login, c.Body)
 		}
 		return lines, err
+	case "review_comments":
+		all, err := list[githubtest.ReviewComment](s.GitHub, s.Repository, "review-comments")
+		for _, c := range all {
+			key := c.Author.Login
+			if c.Resolved {
+				key = "resolved"
+			}
+			add(key, "%s on %s:%d, resolved=%v: %.200q", c.Author.Login, c.Path, c.Line, c.Resolved, c.Body)
+		}
+		return lines, err
 	case "check_runs":
 		all, err := list[githubtest.CheckRun](s.GitHub, s.Repository, "check-runs")
 		for _, c := range all {

@@ -150,6 +150,33 @@ func openPull(s *stage, args []string) error {
 	return s.GitHub.Ask("POST", "repositories/"+s.Repository+"/pulls", map[string]string{"user": args[0], "branch": args[1], "title": args[2]}, nil)
 }
 
+// review USER PULL STATE BODY [PATH:LINE:TEXT…]: a submitted review
+func review(s *stage, args []string) error {
+	if err := words(args, 4, 20, "review USER PULL approved|changes_requested|commented BODY [PATH:LINE:TEXT…]"); err != nil {
+		return err
+	}
+	in := map[string]any{"user": args[0], "state": args[2], "body": args[3]}
+	var comments []map[string]any
+	for _, arg := range args[4:] {
+		parts := strings.SplitN(arg, ":", 3)
+		line, err := strconv.Atoi(parts[1])
+		if err != nil || len(parts) < 3 {
+			return fmt.Errorf("%q is not PATH:LINE:TEXT", arg)
+		}
+		comments = append(comments, map[string]any{"path": parts[0], "line": line, "body": parts[2]})
+	}
+	in["comments"] = comments
+	all, err := s.Causing(func() error {
+		return s.GitHub.Ask("POST", "repositories/"+s.Repository+"/pulls/"+args[1]+"/reviews", in, nil)
+	})
+	for _, d := range all {
+		if d.Event == "pull_request_review" {
+			s.last.delivery = d.GUID
+		}
+	}
+	return err
+}
+
 // take NAME REGEXP: the first group of what was shown last becomes $NAME
 func take(s *stage, args []string) error {
 	if err := words(args, 2, 2, "take NAME REGEXP"); err != nil {

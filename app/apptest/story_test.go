@@ -77,6 +77,7 @@ func TestStories(t *testing.T) {
 			"fork":     plain(openFromFork),
 			"pull":     plain(openPull),
 			"take":     plain(take),
+			"review":   plain(review),
 			"commit":   plain(commit),
 			"rename":   plain(rename),
 			"archive":  plain(archive),

@@ -138,22 +138,28 @@ func (w *World) Comment(login string, issue int, text string) (githubtest.Commen
 
 // Caused returns the delivery of what login does in act, once it was carried out.
 func (w *World) Caused(login string, act func() error) (githubtest.Delivery, error) {
-	var before, after []githubtest.Delivery
-	if err := w.GitHub.Ask("GET", "deliveries", nil, &before); err != nil {
-		return githubtest.Delivery{}, err
-	}
-	if err := act(); err != nil {
-		return githubtest.Delivery{}, err
-	}
-	if err := w.GitHub.Ask("GET", "deliveries?wait=30s", nil, &after); err != nil {
-		return githubtest.Delivery{}, err
-	}
-	for _, d := range after[len(before):] {
+	all, err := w.Causing(act)
+	for _, d := range all {
 		if senderOf(d) == login {
-			return d, nil
+			return d, err
 		}
 	}
-	return githubtest.Delivery{}, nil // an act of which the App is not told
+	return githubtest.Delivery{}, err // an act of which the App is not told
+}
+
+// Causing returns the deliveries of what is done in act, once they were carried out.
+func (w *World) Causing(act func() error) (all []githubtest.Delivery, err error) {
+	var before []githubtest.Delivery
+	if err := w.GitHub.Ask("GET", "deliveries", nil, &before); err != nil {
+		return nil, err
+	}
+	if err := act(); err != nil {
+		return nil, err
+	}
+	if err := w.GitHub.Ask("GET", "deliveries?wait=30s", nil, &all); err != nil {
+		return nil, err
+	}
+	return all[len(before):], nil
 }
 
 // Task returns the nth task, from 1.

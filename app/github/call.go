@@ -27,6 +27,9 @@ type call struct {
 	query  url.Values
 	body   any
 	out    any // decoded into, unless nil
+	// graphQL sends it to the other API, which is beside REST's v3 on a GitHub
+	// Enterprise Server and below the same root at github.com.
+	graphQL bool
 }
 
 func (c call) write() bool { return c.method != http.MethodGet }
@@ -63,7 +66,14 @@ func (a *App) once(ctx context.Context, c call) (status int, err error) {
 	ctx = withTrip(ctx, t)
 
 	client := a.client(c.grant)
-	req, err := client.NewRequest(c.method, c.address(), c.body)
+	address := c.address()
+	if c.graphQL {
+		address = "graphql"
+		if strings.HasSuffix(client.BaseURL.Path, "/api/v3/") {
+			address = "../graphql"
+		}
+	}
+	req, err := client.NewRequest(c.method, address, c.body)
 	if err != nil {
 		return 0, &Error{Op: c.op, Kind: Invalid, write: c.write(), cause: err}
 	}

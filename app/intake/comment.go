@@ -115,10 +115,7 @@ func (r Reader) elsewhere(d anvil.Delivery, p *payload) Reading {
 		if p.PullRequest == nil {
 			break
 		}
-		p.PullRequest.PullRequest = &struct{}{}
-		c := r.command(d, p, p.PullRequest)
-		c.Verb = anvil.VerbHelp
-		return pending(Request{Command: c, Refusal: refusal(d, Unsupported("a review comment"))})
+		return r.onLine(d, p, found)
 	case "commit_comment":
 		return ignored(CodeTarget, "a commit is not a place where work can be started; issues are")
 	}

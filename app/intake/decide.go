@@ -10,7 +10,6 @@ import (
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 	"github.com/seed-bc0cc349/anvil/app/github"
-	"github.com/seed-bc0cc349/anvil/app/policy"
 	"github.com/seed-bc0cc349/anvil/app/queue"
 )
 
@@ -35,6 +34,8 @@ type Store interface {
 type GitHub interface {
 	Permission(ctx context.Context, repo anvil.Repository, login string) (userID int64, role string, err error)
 	PullRequest(ctx context.Context, repo anvil.Repository, number int) (github.PullRequest, error)
+	Reviews(ctx context.Context, repo anvil.Repository, number int) ([]github.Review, error)
+	ReviewComments(ctx context.Context, repo anvil.Repository, number int, review int64) ([]anvil.ReviewComment, error)
 }
 
 // Decider is the decide hop: it reads a stored delivery, asks GitHub what its
@@ -126,7 +127,7 @@ func (d *Decider) rule(ctx context.Context, delivery anvil.Delivery) (anvil.Ruli
 		}
 		return anvil.Ruling{Decision: decision, Reason: problem.Error(), Reply: reply}, nil
 	}
-	ruling, err := d.act(ctx, command, reader.Offer, delivery.ReceivedAt)
+	ruling, err := d.act(ctx, command, reader, delivery.ReceivedAt)
 	if github.AsError(err) != nil && github.RetryAt(err, d.Now()).IsZero() {
 		p := github.Problem(err)
 		return anvil.Ruling{Decision: anvil.Refused, Reason: p.Error(), Reply: d.answer(command, "confused", d.Tell(p))}, nil
@@ -148,10 +149,10 @@ func (d *Decider) answer(c anvil.Command, reaction, text string) *anvil.Reply {
 }
 
 // act does what a permitted command asks for, which came at a time.
-func (d *Decider) act(ctx context.Context, c anvil.Command, offer policy.Offer, came time.Time) (anvil.Ruling, error) {
+func (d *Decider) act(ctx context.Context, c anvil.Command, reader Reader, came time.Time) (anvil.Ruling, error) {
 	switch c.Verb {
 	case anvil.VerbHelp:
-		return anvil.Ruling{Decision: anvil.Accepted, Reply: d.answer(c, "eyes", Usage(offer))}, nil
+		return anvil.Ruling{Decision: anvil.Accepted, Reply: d.answer(c, "eyes", Usage(reader.Offer))}, nil
 	case anvil.VerbDo:
 		ruling, answered, err := d.respond(ctx, c)
 		if answered || err != nil {
@@ -178,6 +179,8 @@ func (d *Decider) act(ctx context.Context, c anvil.Command, offer policy.Offer, 
 		return d.approve(ctx, c, latest)
 	case anvil.VerbRelease:
 		return d.release(ctx, c, latest, came)
+	case anvil.VerbReview:
+		return d.review(ctx, c, reader, latest)
 	case anvil.VerbHandoff:
 		return anvil.Ruling{Decision: anvil.Accepted, Task: latest.Task.ID, Reply: d.answer(c, "eyes", d.Handoff(latest))}, nil
 	}

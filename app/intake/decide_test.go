@@ -443,3 +443,11 @@ func TestWhereTheAppIsGoneRunsEnd(t *testing.T) {
 		t.Errorf("the run says %v", run.Problem)
 	}
 }
+
+func (g *gate) Reviews(context.Context, anvil.Repository, int) ([]github.Review, error) {
+	return nil, nil
+}
+
+func (g *gate) ReviewComments(context.Context, anvil.Repository, int, int64) ([]anvil.ReviewComment, error) {
+	return nil, nil
+}

@@ -25,6 +25,7 @@ var verbs = map[string]anvil.Verb{
 	"stop":    anvil.VerbStop,
 	"retry":   anvil.VerbRetry,
 	"handoff": anvil.VerbHandoff,
+	"review":  anvil.VerbReview,
 	"approve": anvil.VerbApprove, // or with what is approved
 	"release": anvil.VerbRelease, // with the tree that is released
 }
@@ -35,7 +36,7 @@ var before = map[string]anvil.Verb{
 	"new":  anvil.VerbNew,
 }
 
-var verbNames = []string{"help", "status", "stop", "retry", "plan", "approve", "release", "new", "handoff", "aside"}
+var verbNames = []string{"help", "status", "stop", "retry", "plan", "approve", "release", "new", "review", "handoff", "aside"}
 
 // named is how a tree or a plan is named: the first digits of its digest.
 var named = regexp.MustCompile(`^[0-9a-f]{7,64}$`)

@@ -43,7 +43,7 @@ func TestOnlyThoseWhoMayWriteMayAsk(t *testing.T) {
 		"a typo":          {delivery("issue_comment", o{"comment.body": "/anvil stpo"}), "CMD_UNKNOWN"},
 		"a wrong place":   {delivery("issue_comment", o{"issue.state": "closed"}), CodeTarget},
 		"an association":  {delivery("issue_comment", o{"comment.author_association": "OWNER", "issue.author_association": "OWNER"}), ""},
-		"a review remark": {delivery("pull_request_review_comment", o{"pull_request": o{"number": 3}}), CodeTarget},
+		"a review remark": {delivery("pull_request_review_comment", o{"pull_request": o{"number": 3, "title": "x", "state": "open"}}), ""},
 	}
 	for name, event := range events {
 		for _, role := range roles {

@@ -14,6 +14,7 @@ type payload struct {
 	Issue        *issue        `json:"issue"`
 	PullRequest  *issue        `json:"pull_request"` // of review comments
 	Comment      *comment      `json:"comment"`
+	Review       *review       `json:"review"`
 	Label        *label        `json:"label"`
 	Assignee     *account      `json:"assignee"`
 	Changes      struct {
@@ -60,12 +61,26 @@ type issue struct {
 	State       string    `json:"state"`
 	Locked      bool      `json:"locked"`
 	PullRequest *struct{} `json:"pull_request"` // there if the issue is a pull request
+	User        *account  `json:"user"`
+}
+
+type review struct {
+	ID    int64    `json:"id"`
+	State string   `json:"state"` // approved, changes_requested, commented or dismissed
+	Body  string   `json:"body"`
+	User  *account `json:"user"`
 }
 
 type comment struct {
 	ID   int64    `json:"id"`
 	Body string   `json:"body"`
 	User *account `json:"user"`
+	// Path, Line, OriginalLine and Hunk are where a review comment stands.
+	Path         string `json:"path"`
+	Line         int    `json:"line"`
+	OriginalLine int    `json:"original_line"`
+	Hunk         string `json:"diff_hunk"`
+	ReplyTo      int64  `json:"in_reply_to_id"`
 	// App is the App by which the comment was made in a person's name.
 	App *app `json:"performed_via_github_app"`
 }

@@ -78,6 +78,8 @@ func (r Reader) Parse(d anvil.Delivery) (Reading, error) {
 		return r.comment(d, &p), nil
 	case "issues":
 		return r.issue(d, &p), nil
+	case "pull_request_review":
+		return r.review(d, &p), nil
 	default:
 		return r.elsewhere(d, &p), nil
 	}
@@ -85,7 +87,7 @@ func (r Reader) Parse(d anvil.Delivery) (Reading, error) {
 
 func handled(event string) bool {
 	switch event {
-	case "ping", "installation", "installation_repositories", "issue_comment", "issues",
+	case "ping", "installation", "installation_repositories", "issue_comment", "issues", "pull_request_review",
 		"pull_request_review_comment", "commit_comment", "discussion_comment":
 		return true
 	}

@@ -162,7 +162,7 @@ func TestWhatIsReadOutOfADelivery(t *testing.T) {
 		{name: "retry on a pull request", delivery: delivery("issue_comment", pr, command("/anvil retry"))},
 		{name: "retry on a merged pull request", delivery: delivery("issue_comment", pr, o{"issue.state": "closed"}, command("/anvil retry"))},
 		{name: "archived repository", delivery: delivery("issue_comment", o{"repository.archived": true}), refusal: "REPO_ARCHIVED"},
-		{name: "review comment", delivery: delivery("pull_request_review_comment", o{"pull_request": o{"number": 4, "title": "x", "state": "open"}}), refusal: "TARGET_UNSUPPORTED", speaks: "review comment"},
+		{name: "review comment", delivery: delivery("pull_request_review_comment", o{"pull_request": o{"number": 4, "title": "x", "state": "open"}})},
 		{name: "review comment without a command", delivery: delivery("pull_request_review_comment", command("nice")), ignored: "NO_COMMAND"},
 		{name: "commit", delivery: delivery("commit_comment"), ignored: "TARGET_UNSUPPORTED", speaks: "commit"},
 		{name: "discussion", delivery: delivery("discussion_comment"), ignored: "TARGET_UNSUPPORTED", speaks: "discussion"},

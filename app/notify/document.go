@@ -24,6 +24,7 @@ type Document struct {
 	Branch      string
 	Base        string // branch that the change starts from; empty until it is known
 	BaseCommit  string
+	Published   string // the commit that was published; empty until it was
 
 	Requester Person
 	Asked     sanitize.Text

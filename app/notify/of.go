@@ -23,6 +23,9 @@ func Of(s anvil.Story) Document {
 		Answer: answerOf(run), Verification: verificationOf(run), Change: changeOf(run), Run: run.Placement.URL,
 		Comment: s.Effects["comment/"+string(s.Task.ID)].URL, Places: places(s),
 	}
+	if e := s.Effects["push/"+string(s.Task.ID)]; e.State == anvil.Done {
+		d.Published = e.URL
+	}
 	if !s.Task.ClosedAt.IsZero() {
 		d.Took = s.Task.ClosedAt.Sub(s.Task.CreatedAt)
 	}

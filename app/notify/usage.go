@@ -69,6 +69,8 @@ func budgets(s anvil.Story) (warnings []string, wait sanitize.Text) {
 	return warnings, wait
 }
 
+func lower(s string) string { return strings.ToLower(s[:1]) + s[1:] }
+
 func capital(s string) string {
 	if s == "" {
 		return s

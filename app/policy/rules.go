@@ -49,6 +49,7 @@ type file struct {
 		Allow strict.Lines `yaml:"allow"`
 	} `yaml:"protected"`
 	Approvals string `yaml:"approvals"`
+	OnReview  string `yaml:"on_review"`
 }
 
 // Parse reads the text of a rules file as it is at commit. An empty text is a
@@ -80,6 +81,11 @@ func Parse(text []byte, commit string, validRef func(string) error) (anvil.Rules
 	if f.Approvals != "" && f.Approvals != "anyone" && f.Approvals != "others" {
 		return bad("approvals", strict.Quote(f.Approvals)+" is no such choice", "Write anyone or others")
 	}
+	for _, c := range []struct{ key, value string }{{"on_review", f.OnReview}} {
+		if c.value != "" && c.value != "ask" && c.value != "auto" && c.value != "off" {
+			return bad(c.key, strict.Quote(c.value)+" is no such choice", "Write ask, auto or off, in quotes")
+		}
+	}
 	if len(f.Network.Allow) > maxHosts {
 		return bad("network.allow", fmt.Sprintf("%d hosts", len(f.Network.Allow)), fmt.Sprintf("Use at most %d", maxHosts))
 	}
@@ -98,6 +104,7 @@ func Parse(text []byte, commit string, validRef func(string) error) (anvil.Rules
 		AllowHosts:     f.Network.Allow,
 		Ready:          f.PullRequest.Ready,
 		ProposeIssue:   f.Tools.ProposeIssue,
+		OnReview:       f.OnReview,
 		OthersApprove:  f.Approvals == "others",
 	}, nil
 }

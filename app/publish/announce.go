@@ -18,6 +18,7 @@ type Words struct {
 	PullRequest   func([]anvil.Story) (title, body string) // of all tasks of the session that changed it, in order
 	CheckRun      func(anvil.Story) github.CheckRun
 	CommitMessage func(anvil.Story) string
+	ReviewAnswer  func(anvil.Story) string // in each thread of a review that was taken up
 }
 
 // Talk is what GitHub offers to talk with people.
@@ -49,6 +50,7 @@ type Announcer struct {
 	Store   AnnounceStore
 	Talk    Talk
 	Checks  Checks
+	Threads Threads
 	Words   Words
 	Markers Markers
 	Server  string
@@ -69,7 +71,7 @@ func (a *Announcer) Announce(ctx context.Context, key string) error {
 	}
 	story.Server = a.Server
 	var again error
-	for _, show := range []func(context.Context, anvil.Story) error{a.react, a.comment, a.ask, a.conclude} {
+	for _, show := range []func(context.Context, anvil.Story) error{a.react, a.comment, a.ask, a.conclude, a.answerReview} {
 		err := show(ctx, story)
 		switch {
 		case err == nil:

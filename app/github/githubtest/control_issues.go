@@ -124,6 +124,13 @@ func (s *Server) controlIssues(mux *http.ServeMux) {
 		}
 		return s.openFromFork(repo.ID, user, in.Title, in.Files)
 	})
+	on(mux, "POST "+one+"/pulls/{number}/reviews", func(r *http.Request, in ReviewInput) (any, error) {
+		repo, user, err := s.whereAndWho(r, in.User)
+		if err != nil {
+			return nil, err
+		}
+		return s.review(repo.ID, int(pathInt(r, "number")), user.ID, in)
+	})
 	on(mux, "POST "+one+"/pulls", func(r *http.Request, in struct {
 		User   string `json:"user"`
 		Title  string `json:"title"`

@@ -69,8 +69,17 @@ func (s *Server) controlLists(mux *http.ServeMux) {
 		return nonNil(s.opts.Violations()), nil
 	})
 	for name, list := range map[string]func(Repository, int) any{
-		"issues":     func(repo Repository, _ int) any { return nonNil(s.Issues(repo)) },
-		"comments":   func(repo Repository, n int) any { return nonNil(s.Comments(repo, n)) },
+		"issues":   func(repo Repository, _ int) any { return nonNil(s.Issues(repo)) },
+		"comments": func(repo Repository, n int) any { return nonNil(s.Comments(repo, n)) },
+		"review-comments": func(repo Repository, _ int) any {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			list := []ReviewComment{}
+			for _, c := range s.repos[repo.ID].reviewComments {
+				list = append(list, *c)
+			}
+			return list
+		},
 		"pulls":      func(repo Repository, _ int) any { return nonNil(s.PullRequests(repo)) },
 		"check-runs": func(repo Repository, _ int) any { return nonNil(s.CheckRuns(repo)) },
 		"refs":       func(repo Repository, _ int) any { return s.Refs(repo) },

@@ -45,10 +45,13 @@ type repository struct {
 	pulls       map[int]*PullRequest
 	comments    map[int64]*Comment
 	reactions   []*Reaction
-	labels      map[string]*Label
-	checks      map[int64]*CheckRun
-	workflows   map[string]*Workflow // by path
-	pushes      []Push
+	reviews     []*Review
+	// reviewComments are those of all reviews, in the order of time.
+	reviewComments []*ReviewComment
+	labels         map[string]*Label
+	checks         map[int64]*CheckRun
+	workflows      map[string]*Workflow // by path
+	pushes         []Push
 }
 
 // RepositoryOptions are what else a new repository may have.

@@ -75,6 +75,11 @@ func (s *Server) restRoutes() []route {
 		{"PATCH " + repo + "/pulls/{number}", byToken, []string{"pull_requests:write"}, s.updatePull},
 		{"GET " + repo + "/pulls/{number}/files", byToken, []string{"pull_requests:read"}, s.listPullFiles},
 
+		{"GET " + repo + "/pulls/{number}/reviews", byToken, []string{"pull_requests:read"}, s.listReviews},
+		{"GET " + repo + "/pulls/{number}/reviews/{review_id}/comments", byToken, []string{"pull_requests:read"}, s.listReviewComments},
+		{"POST " + repo + "/pulls/{number}/comments/{comment_id}/replies", byToken, []string{"pull_requests:write"}, s.replyToReviewComment},
+		{"POST /graphql", byToken, []string{"metadata:read"}, s.graphQL},
+
 		{"POST " + repo + "/check-runs", byToken, []string{"checks:write"}, s.createCheck},
 		{"GET " + repo + "/check-runs/{check_run_id}", byToken, []string{"checks:read"}, s.getCheck},
 		{"PATCH " + repo + "/check-runs/{check_run_id}", byToken, []string{"checks:write"}, s.updateCheck},
