@@ -177,6 +177,11 @@ echo '{"ServerURL":"registry.example.com","Username":"robot","Secret":"minted"}'
 	if _, err := one.RegistryCredential(ctx); err == nil {
 		t.Errorf("a helper that failed gave a login")
 	}
+	r.mu.Lock()
+	if len(r.trail) < 2 || r.trail[1].Outcome != anvil.AuditFailed {
+		t.Errorf("the trail of a failure says %+v", r.trail)
+	}
+	r.mu.Unlock()
 	one, _, _ = start(t, nil)
 	if _, err := one.RegistryCredential(t.Context()); !errors.As(err, &e) || e.Code != images.CodeLogin {
 		t.Errorf("without any: %v", err)
