@@ -33,7 +33,7 @@ func (s *Server) credential(w http.ResponseWriter, r *http.Request, story anvil.
 	c, err := s.Credentials.Get(r.Context())
 	if err != nil {
 		row.Outcome, row.Note = anvil.AuditFailed, err.Error()
-		if err := s.Store.Audit(r.Context(), row); err != nil {
+		if err := s.Store.Audit(context.WithoutCancel(r.Context()), row); err != nil {
 			s.Log.Warn("a failed registry login is not in the audit trail", "run", run.ID, "error", err)
 		}
 		s.Log.Error("there is no registry login to give", "run", run.ID, "error", err)

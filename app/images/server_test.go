@@ -170,18 +170,18 @@ echo '{"ServerURL":"registry.example.com","Username":"robot","Secret":"minted"}'
 		t.Errorf("the trail says %+v", r.trail)
 	}
 	helper.Host = "elsewhere.example.com" // which it knows nothing of
-	one, _, r = start(t, func(s *images.Server) { s.Credentials = helper })
 	var e *runapi.Error
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	if _, err := one.RegistryCredential(ctx); err == nil {
-		t.Errorf("a helper that failed gave a login")
+	var failing *images.Server
+	_, _, r = start(t, func(s *images.Server) { s.Credentials, failing = helper, s })
+	// Asked past the client, which asks again and again.
+	mux, answered := http.NewServeMux(), httptest.NewRecorder()
+	failing.Register(mux)
+	ask := httptest.NewRequest(http.MethodPost, strings.Replace(runapi.PathRegistry, "{run}", "one", 1), nil)
+	ask.Header.Set("Authorization", "Bearer lease of one")
+	mux.ServeHTTP(answered, ask)
+	if answered.Code != http.StatusBadGateway || len(r.trail) != 2 || r.trail[1].Outcome != anvil.AuditFailed {
+		t.Errorf("a helper that failed: %d %s, the trail says %+v", answered.Code, answered.Body, r.trail)
 	}
-	r.mu.Lock()
-	if len(r.trail) < 2 || r.trail[1].Outcome != anvil.AuditFailed {
-		t.Errorf("the trail of a failure says %+v", r.trail)
-	}
-	r.mu.Unlock()
 	one, _, _ = start(t, nil)
 	if _, err := one.RegistryCredential(t.Context()); !errors.As(err, &e) || e.Code != images.CodeLogin {
 		t.Errorf("without any: %v", err)
