@@ -45,6 +45,13 @@
 // stands for a run that failed and said so, and for a job that found its run
 // taken; 1 means that the server could not be told.
 //
+// # Without a server
+//
+// A run can be started from an assignment file instead ([desk]): the desk answers the
+// server's part of the contract within the runner's own process, asks the model provider
+// itself, and puts what is handed over into a directory, for a job that may publish it.
+// All else is as above. Then the runner holds a model key too, in memory only.
+//
 // # What is not trusted
 //
 // The instruction and the issue are data from people; the repository is data from
@@ -59,6 +66,7 @@ import (
 	_ "github.com/seed-bc0cc349/anvil/action/agent"
 	_ "github.com/seed-bc0cc349/anvil/action/confine"
 	_ "github.com/seed-bc0cc349/anvil/action/conversation"
+	_ "github.com/seed-bc0cc349/anvil/action/desk"
 	_ "github.com/seed-bc0cc349/anvil/action/devcontainer"
 	_ "github.com/seed-bc0cc349/anvil/action/egress"
 	_ "github.com/seed-bc0cc349/anvil/action/endpoint"

@@ -128,7 +128,7 @@ func (a *App) connect(ctx context.Context) error {
 	self := &identity{ask: hub.Self}
 	offer := offerOf(cfg)
 	markers := publish.Markers{Key: markerKey}
-	words := wordsOf()
+	words := Words()
 
 	decider := &intake.Decider{
 		Store: a.store, GitHub: hub, Status: told(notify.Status), Handoff: told(notify.Handoff), Tell: notify.Tell, Now: now, Log: log,

@@ -72,6 +72,11 @@
 // hardened), policy (who may have what), sanitize (text from outside made safe),
 // secret (what looks like one, found and masked).
 //
+// Without a server, package standalone plays Decide in one job of GitHub Actions and
+// Inspect to Conclude in another, with the same hops. What the first needs of grammar
+// and rules is in the program anvil and handed to anvil-runner as a file, because the
+// import law keeps it out of there.
+//
 // # The import law
 //
 // The hops import nouns and services, never each other and never store: each

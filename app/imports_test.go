@@ -17,8 +17,8 @@ var law = map[string]struct {
 	any   bool // whatever it needs
 	allow []string
 }{
-	"cmd/anvil":              {allow: []string{"app", "app/anvil", "app/demo", "app/release", "config"}},
-	"cmd/anvil-runner":       {allow: []string{"action/confine", "action/conversation", "action/runner"}},
+	"cmd/anvil":              {allow: []string{"app", "app/anvil", "app/demo", "app/notify", "app/release", "app/standalone", "config"}},
+	"cmd/anvil-runner":       {allow: []string{"action/confine", "action/conversation", "action/desk", "action/runner"}},
 	"cmd/anvil-sample-agent": {allow: []string{"cmd/anvil-sample-agent/repair"}},
 	"cmd/anvil-sim":          {allow: []string{"app/gateway/modeltest", "app/github/githubtest", "app/github/githubtest/openapi"}},
 
@@ -26,9 +26,11 @@ var law = map[string]struct {
 	"config/hostlist": {std: true},
 	"config/strict":   {},
 
-	"app":         {any: true},
-	"app/demo":    {any: true},
-	"app/apptest": {any: true},
+	"app":      {any: true},
+	"app/demo": {any: true},
+	// Anvil without a server: the hops once more, on a store of one story.
+	"app/standalone": {any: true},
+	"app/apptest":    {any: true},
 	// The agent that the tests do harm with; it ships with nothing.
 	"app/apptest/hostile": {},
 
@@ -82,6 +84,7 @@ var law = map[string]struct {
 	"action/agent":        {allow: inJob},
 	"action/conversation": {allow: inJob},
 	"action/confine":      {allow: inJob},
+	"action/desk":         {allow: inJob},
 	"action/devcontainer": {allow: inJob},
 	"action/egress":       {allow: inJob},
 	"action/endpoint":     {allow: inJob},
@@ -94,7 +97,7 @@ var law = map[string]struct {
 
 var (
 	hopMay = []string{"app/anvil", "app/runapi", "app/policy", "app/queue", "app/blob", "app/git", "app/github", "app/sanitize", "app/secret"}
-	inJob  = []string{"app/runapi", "action/agent", "action/confine", "action/conversation", "action/devcontainer", "action/egress", "action/endpoint", "action/imagecache", "action/joblog", "action/redact", "action/runner", "action/verify", "action/workspace"}
+	inJob  = []string{"app/runapi", "action/agent", "action/confine", "action/conversation", "action/desk", "action/devcontainer", "action/egress", "action/endpoint", "action/imagecache", "action/joblog", "action/redact", "action/runner", "action/verify", "action/workspace"}
 )
 
 func TestImportLaw(t *testing.T) {

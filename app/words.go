@@ -11,8 +11,8 @@ func told[T any](place func(notify.Document) T) func(anvil.Story) T {
 	return func(s anvil.Story) T { return place(notify.Of(s)) }
 }
 
-// wordsOf are the places on GitHub.
-func wordsOf() publish.Words {
+// Words are the places on GitHub.
+func Words() publish.Words {
 	return publish.Words{
 		Comment: told(notify.Comment), Question: told(notify.Ask), CheckRun: told(notify.CheckRun), CommitMessage: told(notify.Commit), ReviewAnswer: told(notify.ReviewAnswer),
 		PullRequest: func(all []anvil.Story) (title, body string) {

@@ -148,3 +148,7 @@ func (c *Config) EngineNames() []string {
 	slices.Sort(names)
 	return names
 }
+
+// TestedVersion is the version of an engine's program that its adapter was tried with;
+// empty if any will do.
+func TestedVersion(kind string) string { return testedVersions[kind] }

@@ -3,6 +3,7 @@ package config
 import (
 	_ "embed"
 	"fmt"
+	"path"
 
 	"github.com/seed-bc0cc349/anvil/config/strict"
 )
@@ -20,4 +21,18 @@ func (c *Config) PriceTable() ([]Price, error) {
 		return nil, fmt.Errorf("read the built-in prices: %w", err)
 	}
 	return append(append([]Price{}, c.Gateway.Prices...), built.Prices...), nil
+}
+
+// PriceOf returns the built-in price of a model.
+func PriceOf(model string) (Price, bool, error) {
+	table, err := (&Config{}).PriceTable()
+	if err != nil {
+		return Price{}, false, err
+	}
+	for _, p := range table {
+		if fits, err := path.Match(p.Model, model); fits && err == nil {
+			return p, true, nil
+		}
+	}
+	return Price{}, false, nil
 }

@@ -42,6 +42,10 @@ type Config struct {
 	// Self is anvil-runner as a file; see confine.Options.
 	Self    string
 	Version string // of anvil-runner
+	// Secrets are kept from everything that leaves the runner, besides those it knows.
+	Secrets []string
+	// Identity proves who this job is. Nil asks GitHub.
+	Identity func(context.Context) (string, error)
 	// Second is how long a second of the server's renewal interval lasts.
 	// Zero means a second; tests are in a hurry.
 	Second time.Duration
@@ -150,6 +154,7 @@ func (j *job) claim(ctx context.Context) error {
 		return err
 	}
 	j.log.Secret(in.nonce)
+	j.log.Secret(j.Secrets...)
 	for _, name := range []string{"ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_RUNTIME_TOKEN", "GITHUB_TOKEN"} {
 		j.log.Secret(j.Getenv(name))
 	}
@@ -157,6 +162,9 @@ func (j *job) claim(ctx context.Context) error {
 		return &runapi.Error{Code: codeInput, What: err.Error() + "."}
 	}
 	identity := func(ctx context.Context) (string, error) {
+		if j.Identity != nil {
+			return j.Identity(ctx)
+		}
 		token, err := j.identity(ctx, runapi.Audience(in.server))
 		j.log.Secret(token)
 		return token, err

@@ -37,7 +37,7 @@ func CheckRun(d Document) github.CheckRun {
 	b.WriteString(verification(d.Verification))
 	b.WriteString(refused(d))
 	b.WriteString(changed(d.Change))
-	fmt.Fprintf(&b, "Asked for by %s on issue %d.", d.Requester.Login, d.Issue)
+	fmt.Fprintf(&b, "Asked for by %s%s.", d.Requester.Login, where(d))
 	if d.Environment != "" {
 		b.WriteString(" " + capital(d.Environment) + ".")
 	}

@@ -20,10 +20,19 @@ func Subject(d Document) string {
 // Commit is the message of the published commit. The requester is its co-author, so
 // that whoever reads the history knows whom to ask.
 func Commit(d Document) string {
-	who, where := d.Requester, "issue"
-	if d.OnPull {
-		where = "pull request"
+	who := d.Requester
+	return fmt.Sprintf("%s\n\nAsked for%s.\n\nAnvil-Task: %s\nCo-authored-by: %s <%d+%s@users.noreply.github.com>\n",
+		Subject(d), where(d), d.Task, who.Login, who.ID, who.Login)
+}
+
+// where says on what a task was asked for; a workflow that is started by hand has no
+// such place.
+func where(d Document) string {
+	switch {
+	case d.Issue == 0:
+		return " by hand"
+	case d.OnPull:
+		return fmt.Sprintf(" on pull request %d", d.Issue)
 	}
-	return fmt.Sprintf("%s\n\nAsked for on %s %d.\n\nAnvil-Task: %s\nCo-authored-by: %s <%d+%s@users.noreply.github.com>\n",
-		Subject(d), where, d.Issue, d.Task, who.Login, who.ID, who.Login)
+	return fmt.Sprintf(" on issue %d", d.Issue)
 }

@@ -15,7 +15,10 @@ func PullRequest(tasks []Document) (title, body string) {
 	if first.OnPull {
 		does = "On top of"
 	}
-	fmt.Fprintf(&b, "%s #%d. Asked for by @%s.\n\n", does, first.Issue, first.Requester.Login)
+	if first.Issue != 0 {
+		fmt.Fprintf(&b, "%s #%d. ", does, first.Issue)
+	}
+	fmt.Fprintf(&b, "Asked for by @%s.\n\n", first.Requester.Login)
 	if len(tasks) > 1 {
 		fmt.Fprintf(&b, "Then @%s asked for more; this is about the latest task, and the earlier ones follow below.\n\n", last.Requester.Login)
 	}

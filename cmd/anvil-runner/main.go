@@ -2,6 +2,8 @@
 // for, lets the agent work, verifies, and hands the result back to the server.
 //
 //	anvil-runner [run]     the run named by ANVIL_SERVER, ANVIL_TASK and ANVIL_NONCE
+//	anvil-runner run --assignment FILE --out DIR
+//	                       the run of that file, without a server; see package desk
 //	anvil-runner contain   say what an agent would be contained by on this machine; 1 if by nothing
 //	anvil-runner version   the version
 //
@@ -41,11 +43,18 @@ func run(args []string) int {
 	case verb == "version" && len(args) == 0:
 		fmt.Println("anvil-runner", version())
 		return 0
+	case verb == "run" && len(args) == 4 && args[0] == "--assignment" && args[2] == "--out":
+		return alone(args[1], args[3])
 	case verb != "run" || len(args) > 0:
-		fmt.Fprintln(os.Stderr, "usage: anvil-runner [run|contain|version]")
+		fmt.Fprintln(os.Stderr, "usage: anvil-runner [run [--assignment FILE --out DIR]|contain|version]")
 		return 2
 	}
 	confine.HideMemory()
+	return runner.Run(context.Background(), job())
+}
+
+// job is what this process's job gives its runner.
+func job() runner.Config {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	c := runner.Config{Environ: os.Environ(), Out: os.Stdout, Signals: signals, Version: version()}
@@ -53,7 +62,7 @@ func run(args []string) int {
 		c.Self = self
 		c.Supervisor = []string{self, "supervise"}
 	}
-	return runner.Run(context.Background(), c)
+	return c
 }
 
 // contain says what a run with containment.mode auto would be contained by here.

@@ -29,6 +29,10 @@ func (s *Server) controlActions(mux *http.ServeMux) {
 		s.HoldRunners(in.Hold)
 		return nil, nil
 	})
+	on(mux, "POST /_sim/repositories/{owner}/{repo}/job-tokens", func(r *http.Request, permissions map[string]string) (any, error) {
+		token, err := s.JobToken(r.PathValue("owner")+"/"+r.PathValue("repo"), permissions)
+		return obj{"token": token}, err
+	})
 	on(mux, "POST /_sim/repositories/{owner}/{repo}/dispatches", func(r *http.Request, in struct {
 		User     string                     `json:"user"`
 		Workflow string                     `json:"workflow"`
