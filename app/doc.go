@@ -75,7 +75,8 @@
 // Without a server, package standalone plays Decide in one job of GitHub Actions and
 // Inspect to Conclude in another, with the same hops. What the first needs of grammar
 // and rules is in the program anvil and handed to anvil-runner as a file, because the
-// import law keeps it out of there.
+// import law keeps it out of there. Package onboard opens a repository's first pull
+// request.
 //
 // # The import law
 //

@@ -17,7 +17,7 @@ var law = map[string]struct {
 	any   bool // whatever it needs
 	allow []string
 }{
-	"cmd/anvil":              {allow: []string{"app", "app/anvil", "app/demo", "app/notify", "app/release", "app/standalone", "config"}},
+	"cmd/anvil":              {allow: []string{"app", "app/anvil", "app/demo", "app/github", "app/notify", "app/onboard", "app/release", "app/standalone", "config"}},
 	"cmd/anvil-runner":       {allow: []string{"action/confine", "action/conversation", "action/desk", "action/runner"}},
 	"cmd/anvil-sample-agent": {allow: []string{"cmd/anvil-sample-agent/repair"}},
 	"cmd/anvil-sim":          {allow: []string{"app/gateway/modeltest", "app/github/githubtest", "app/github/githubtest/openapi"}},
@@ -30,6 +30,7 @@ var law = map[string]struct {
 	"app/demo": {any: true},
 	// Anvil without a server: the hops once more, on a store of one story.
 	"app/standalone": {any: true},
+	"app/onboard":    {any: true},
 	"app/apptest":    {any: true},
 	// The agent that the tests do harm with; it ships with nothing.
 	"app/apptest/hostile": {},

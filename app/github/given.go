@@ -41,3 +41,13 @@ func (a *App) Bot(ctx context.Context) (anvil.Actor, error) {
 	}
 	return anvil.Actor{ID: user.GetID(), Login: a.bot, Bot: true}, nil
 }
+
+// Named finds a repository by its name, with a given token.
+func (a *App) Named(ctx context.Context, owner, name string) (anvil.Repository, error) {
+	var r gh.Repository
+	c := call{op: "look up the repository", method: http.MethodGet, path: []string{"repos", owner, name}, out: &r}
+	if _, err := a.do(ctx, c); err != nil {
+		return anvil.Repository{}, err
+	}
+	return c.repository(0, &r)
+}
