@@ -4,7 +4,8 @@
 // an agent has written to. [Configuration.Refuse] refuses what would touch the host;
 // [Configuration.Inputs] collects what the image is built from, and [Key] turns that
 // into the name under which an image cache keeps it. A [CLI] builds the image with the
-// dev container reference CLI.
+// dev container reference CLI, [RefuseMetadata] looks at what came with features and base
+// images, and [ReadSettings] tells what programs inside are to get.
 //
 // What it guarantees:
 //

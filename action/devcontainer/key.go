@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -81,7 +82,7 @@ func (c *Configuration) Inputs() (Inputs, error) {
 		}
 	}
 	features, _ := c.values["features"].(map[string]any)
-	for _, id := range slices.Sorted(keys(features)) {
+	for _, id := range slices.Sorted(maps.Keys(features)) {
 		if !strings.HasPrefix(id, ".") {
 			continue
 		}
@@ -128,10 +129,10 @@ func (c *Configuration) files(dir string, ignore []string) ([]File, error) {
 	}
 	var list []File
 	err = fs.WalkDir(c.root.FS(), dir, func(p string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			if d != nil && d.IsDir() && p == ".git" {
-				return fs.SkipDir
-			}
+		switch {
+		case err == nil && p == ".git" && d.IsDir():
+			return fs.SkipDir
+		case err != nil || p == ".git" || d.IsDir():
 			return err
 		}
 		name := strings.TrimPrefix(strings.TrimPrefix(p, dir), "/")
@@ -176,16 +177,6 @@ func (c *Configuration) file(p string) (File, error) {
 	_, err = io.Copy(h, from)
 	f.Digest = [sha256.Size]byte(h.Sum(nil))
 	return f, err
-}
-
-func keys(m map[string]any) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
 }
 
 // must is for values that came from JSON.

@@ -2,6 +2,7 @@ package devcontainer
 
 import (
 	"encoding/json"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -85,7 +86,7 @@ func refuseKeys(where string, values map[string]any, allow []string) error {
 			return forbidden(where, r[0], r[1])
 		}
 	}
-	for _, key := range slices.Sorted(keys(values)) {
+	for _, key := range slices.Sorted(maps.Keys(values)) {
 		known := slices.ContainsFunc(reasons, func(r [2]string) bool { return r[0] == key })
 		if !known && !slices.Contains(harmless, key) && !slices.Contains(allow, key) {
 			return forbidden(where, cut(key), "it is not a key that is known to stay inside the container")
@@ -119,7 +120,7 @@ func (c *Configuration) refuseBuild(b any, may func(string) bool) error {
 	if !ok {
 		return invalid("Correct it on the base branch.", "%s: build is not an object", c.Path)
 	}
-	for _, key := range slices.Sorted(keys(values)) {
+	for _, key := range slices.Sorted(maps.Keys(values)) {
 		switch {
 		case key == "options" && asks(values[key]) && !may("build.options"):
 			return forbidden(c.Path, "build.options", "they are options of the container engine")
@@ -134,7 +135,7 @@ func (c *Configuration) refuseBuild(b any, may func(string) bool) error {
 
 func (c *Configuration) refuseFeatures(may func(string) bool) error {
 	features, _ := c.values["features"].(map[string]any)
-	for _, id := range slices.Sorted(keys(features)) {
+	for _, id := range slices.Sorted(maps.Keys(features)) {
 		name := strings.ToLower(path.Base(id))
 		name, _, _ = strings.Cut(name, "@")
 		name, _, _ = strings.Cut(name, ":")

@@ -1,0 +1,196 @@
+//go:build unix
+
+package devcontainer
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/seed-bc0cc349/anvil/app/runapi"
+)
+
+// CLI is the dev container reference CLI and the container engine that it builds with.
+type CLI struct {
+	// Program is the CLI; empty: devcontainer on PATH. Docker is the engine's client;
+	// empty: docker on PATH.
+	Program, Docker string
+	// Environ is all that both see of the job's environment: PATH, HOME and where the
+	// engine is. It holds no token but what pulling from a registry takes.
+	Environ []string
+	// Limit is the time for a build, Ask for everything else.
+	Limit, Ask time.Duration
+	// Clean makes output fit to be shown.
+	Clean func(string) string
+	Log   io.Writer // of the build
+}
+
+// Built is an image that was built.
+type Built struct {
+	ID string // the image's digest in the engine
+	// Metadata is the label devcontainer.metadata: what configuration, features and base
+	// image say together, as the CLI merged it.
+	Metadata []byte
+}
+
+// tailBytes is how much of a failed build's output is told.
+const tailBytes = 2 << 10
+
+// drain is how long a program that was killed may keep its output open.
+const drain = 2 * time.Second
+
+// Version tells the CLI's version, which is part of the key. The error says what is
+// missing on the runner.
+func (c CLI) Version(ctx context.Context) (string, error) {
+	out, err := c.run(ctx, c.Ask, c.program(), "--version")
+	return strings.TrimSpace(out), err
+}
+
+// Build builds the image of a configuration in a checkout of the base commit at dir,
+// and names it image. from and to are an image cache's.
+func (c CLI) Build(ctx context.Context, dir string, configuration *Configuration, image string, from, to []string) (Built, error) {
+	args := []string{
+		"build", "--workspace-folder", dir, "--config", filepath.Join(dir, filepath.FromSlash(configuration.Path)),
+		"--image-name", image, "--docker-path", c.docker(),
+	}
+	for _, f := range from {
+		args = append(args, "--cache-from", f)
+	}
+	for _, t := range to {
+		args = append(args, "--cache-to", t)
+	}
+	if _, err := c.run(ctx, c.Limit, c.program(), args...); err != nil {
+		return Built{}, err
+	}
+	return c.Inspect(ctx, image)
+}
+
+// Inspect tells of an image that is in the engine.
+func (c CLI) Inspect(ctx context.Context, image string) (Built, error) {
+	out, err := c.run(ctx, c.Ask, c.docker(), "image", "inspect", image)
+	if err != nil {
+		return Built{}, err
+	}
+	var list []struct {
+		ID     string `json:"Id"`
+		Config struct{ Labels map[string]string }
+	}
+	if err := json.Unmarshal([]byte(out), &list); err != nil || len(list) != 1 || list[0].ID == "" {
+		return Built{}, &runapi.Error{Code: CodeBuild, What: "The engine's description of the image can't be read.", Next: "Look at the runner's container engine."}
+	}
+	b := Built{ID: list[0].ID, Metadata: []byte(list[0].Config.Labels["devcontainer.metadata"])}
+	if len(b.Metadata) == 0 {
+		b.Metadata = []byte("[]")
+	}
+	return b, nil
+}
+
+func (c CLI) program() string { return or(c.Program, "devcontainer") }
+func (c CLI) docker() string  { return or(c.Docker, "docker") }
+
+func or(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// run runs a program to its end and returns what it printed. The program sees Environ
+// alone, and ends with all that it started.
+func (c CLI) run(ctx context.Context, limit time.Duration, program string, args ...string) (string, error) {
+	path, err := c.look(program)
+	if err != nil {
+		return "", &runapi.Error{
+			Code: CodeMissing, What: fmt.Sprintf("%s is not on this runner.", filepath.Base(program)),
+			Next: "Install Docker and @devcontainers/cli (npm install --global @devcontainers/cli) on the runner.",
+		}
+	}
+	limited, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	cmd := exec.CommandContext(limited, path, args...)
+	cmd.Env, cmd.Dir = c.Environ, "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = drain
+	var out bytes.Buffer
+	said := &tail{}
+	cmd.Stdout, cmd.Stderr = io.MultiWriter(&out, said), io.MultiWriter(said, c.log())
+	err = cmd.Run()
+	switch {
+	case err == nil:
+		return out.String(), nil
+	case ctx.Err() != nil:
+		return "", context.Cause(ctx)
+	case errors.Is(limited.Err(), context.DeadlineExceeded):
+		return "", &runapi.Error{
+			Code: CodeTimeout, What: fmt.Sprintf("%s %s took longer than %s.", filepath.Base(program), args[0], limit),
+			Next: "Make the dev container's build smaller, then say /anvil retry.",
+		}
+	}
+	text := said.String()
+	if c.Clean != nil {
+		text = c.Clean(text)
+	}
+	return "", &runapi.Error{
+		Code: CodeBuild, What: fmt.Sprintf("%s %s failed (%v): %s", filepath.Base(program), args[0], err, strings.TrimSpace(text)),
+		Next: "Run devcontainer build on the base branch, correct what it says, then say /anvil retry.",
+	}
+}
+
+// look finds a program on the PATH of Environ, which is not this process's own.
+func (c CLI) look(program string) (string, error) {
+	if strings.ContainsRune(program, '/') {
+		return exec.LookPath(program)
+	}
+	for _, entry := range c.Environ {
+		list, ok := strings.CutPrefix(entry, "PATH=")
+		if !ok {
+			continue
+		}
+		for _, dir := range filepath.SplitList(list) {
+			if path, err := exec.LookPath(filepath.Join(dir, program)); err == nil && filepath.IsAbs(path) {
+				return path, nil
+			}
+		}
+	}
+	return "", exec.ErrNotFound
+}
+
+func (c CLI) log() io.Writer {
+	if c.Log == nil {
+		return io.Discard
+	}
+	return c.Log
+}
+
+// tail keeps the end of what is written to it. Its writers are two: os/exec copies
+// stdout and stderr each in a goroutine of its own.
+type tail struct {
+	mu   sync.Mutex
+	kept []byte
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.kept = append(t.kept, p...)
+	if n := len(t.kept) - tailBytes; n > 0 {
+		t.kept = append(t.kept[:0], t.kept[n:]...)
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return strings.ToValidUTF8(string(t.kept), "")
+}

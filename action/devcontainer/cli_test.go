@@ -1,0 +1,130 @@
+//go:build unix
+
+package devcontainer
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// script makes a program in the CLI's place.
+func script(t *testing.T, text string) CLI {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "devcontainer"), []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return CLI{Environ: []string{"PATH=" + dir + ":/usr/bin:/bin"}, Limit: time.Minute, Ask: time.Minute}
+}
+
+func TestAFailedBuildTellsTheEndOfItsLog(t *testing.T) {
+	t.Parallel()
+	c := script(t, `i=0; while [ $i -lt 400 ]; do echo "step $i of many"; i=$((i+1)); done; echo "no such package: frob" >&2; exit 3`)
+	_, err := c.Build(t.Context(), "/x", &Configuration{Path: ".devcontainer.json"}, "i", nil, nil)
+	code, text := codeOf(err)
+	if code != CodeBuild || !strings.Contains(text, "frob") || strings.Contains(text, "step 1 of") || len(text) > tailBytes+200 {
+		t.Errorf("%s in %d bytes: %s", code, len(text), text)
+	}
+}
+
+// The shell's child holds the output open: only the end of the whole group ends it.
+func TestABuildThatHangsIsEnded(t *testing.T) {
+	t.Parallel()
+	c := script(t, "sleep 600 & wait")
+	c.Limit = 200 * time.Millisecond
+	start := time.Now()
+	_, err := c.Build(t.Context(), "/x", &Configuration{Path: ".devcontainer.json"}, "i", nil, nil)
+	if code, _ := codeOf(err); code != CodeTimeout || time.Since(start) > drain {
+		t.Errorf("after %s: %v", time.Since(start), err)
+	}
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	if _, err := script(t, "sleep 600").Version(stopped); err != context.Canceled {
+		t.Errorf("stopped by the run: %v", err)
+	}
+}
+
+func TestAMissingCLIIsNamedWithTheFix(t *testing.T) {
+	t.Parallel()
+	_, err := CLI{Environ: []string{"PATH=" + t.TempDir()}, Ask: time.Minute}.Version(t.Context())
+	if code, _ := codeOf(err); code != CodeMissing || !strings.Contains(err.Error(), "npm install") {
+		t.Error(err)
+	}
+}
+
+func TestTheBuildSeesNothingOfTheJob(t *testing.T) {
+	t.Setenv("GITHUB_TOKEN", "secret-of-the-job")
+	if out, err := script(t, "env").Version(t.Context()); err != nil || strings.Contains(out, "secret-of-the-job") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// The reference CLI on a real engine: each usual shape of a configuration is built, and
+// what the result says of itself is what was asked for.
+func TestDevcontainerBuild(t *testing.T) {
+	host, base := os.Getenv("ANVIL_DEVCONTAINER_HOST"), os.Getenv("ANVIL_DEVCONTAINER_BASE")
+	if host == "" {
+		t.Skip("this needs a real container engine: make test-devcontainer")
+	}
+	cli := CLI{
+		Program: os.Getenv("ANVIL_DEVCONTAINER_CLI"), Limit: 5 * time.Minute, Ask: time.Minute,
+		Environ: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "DOCKER_HOST=" + host},
+	}
+	if v, err := cli.Version(t.Context()); err != nil || v != "0.89.0" {
+		t.Fatalf("version %q, %v", v, err)
+	}
+	tool := map[string]string{
+		".devcontainer/tool/devcontainer-feature.json": `{"id": "tool", "version": "1.0.0", "name": "Tool", "options": {"word": {"type": "string", "default": "none"}}}`,
+		".devcontainer/tool/install.sh":                "#!/bin/sh\necho \"$WORD\" > /word\n",
+	}
+	for _, c := range []struct {
+		about, name, text, says string
+		files                   map[string]string
+		code                    string // of what is refused once it is built
+	}{
+		{about: "image", text: `{"image": "` + base + `", "remoteEnv": {"A": "b"}}`, says: "remoteEnv"},
+		{about: "Dockerfile", text: `{"build": {"dockerfile": "Dockerfile", "context": ".."}, "postCreateCommand": "make deps"}`, says: "make deps",
+			files: map[string]string{".devcontainer/Dockerfile": "FROM " + base + "\nCOPY go.mod /word\n", "go.mod": "copied"}},
+		{about: "features", text: `{"image": "` + base + `", "features": {"./tool": {"word": "feature"}}}`, says: "tool", files: tool},
+		{about: "a base image that asks for privileges", text: `{"build": {"dockerfile": "Dockerfile"}}`, says: "privileged", code: CodeForbidden,
+			files: map[string]string{".devcontainer/Dockerfile": "FROM " + base + "\nLABEL devcontainer.metadata='[{\"privileged\": true}]'\n"}},
+	} {
+		t.Run(c.about, func(t *testing.T) {
+			files := map[string]string{".devcontainer/devcontainer.json": c.text}
+			for name, text := range c.files {
+				files[name] = text
+			}
+			root := repository(t, files)
+			found, err := Find(root, c.name)
+			if err == nil {
+				err = found.Refuse(nil)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			built, err := cli.Build(t.Context(), root.Name(), found, "anvil-test", nil, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.HasPrefix(built.ID, "sha256:") || !strings.Contains(string(built.Metadata), c.says) {
+				t.Errorf("built %s with %s, want %q in it", built.ID, built.Metadata, c.says)
+			}
+			if code, _ := codeOf(RefuseMetadata("the image", built.Metadata, nil)); code != c.code {
+				t.Errorf("refused with %q, want %q", code, c.code)
+			}
+			if c.files == nil || c.code != "" {
+				return
+			}
+			cmd := exec.Command("docker", "run", "--rm", "--network", "none", built.ID, "cat", "/word")
+			cmd.Env = append(os.Environ(), "DOCKER_HOST="+host)
+			if out, err := cmd.CombinedOutput(); err != nil || strings.TrimSpace(string(out)) == "" {
+				t.Errorf("in the image: %v %s", err, out)
+			}
+		})
+	}
+}
