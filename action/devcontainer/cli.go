@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -122,8 +121,9 @@ func (c CLI) run(ctx context.Context, limit time.Duration, program string, args 
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = drain
 	var out bytes.Buffer
-	said := &tail{}
-	cmd.Stdout, cmd.Stderr = io.MultiWriter(&out, said), io.MultiWriter(said, c.log())
+	// Each has a tail of its own: much on one must not push the other out.
+	printed, said := &tail{}, &tail{}
+	cmd.Stdout, cmd.Stderr = io.MultiWriter(&out, printed), io.MultiWriter(said, c.log())
 	err = cmd.Run()
 	switch {
 	case err == nil:
@@ -136,7 +136,7 @@ func (c CLI) run(ctx context.Context, limit time.Duration, program string, args 
 			Next: "Make the dev container's build smaller, then say /anvil retry.",
 		}
 	}
-	text := said.String()
+	text := printed.String() + "\n" + said.String()
 	if c.Clean != nil {
 		text = c.Clean(text)
 	}
@@ -172,25 +172,15 @@ func (c CLI) log() io.Writer {
 	return c.Log
 }
 
-// tail keeps the end of what is written to it. Its writers are two: os/exec copies
-// stdout and stderr each in a goroutine of its own.
-type tail struct {
-	mu   sync.Mutex
-	kept []byte
-}
+// tail keeps the end of what is written to it.
+type tail struct{ kept []byte }
 
 func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.kept = append(t.kept, p...)
-	if n := len(t.kept) - tailBytes; n > 0 {
+	if n := len(t.kept) - tailBytes/2; n > 0 {
 		t.kept = append(t.kept[:0], t.kept[n:]...)
 	}
 	return len(p), nil
 }
 
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return strings.ToValidUTF8(string(t.kept), "")
-}
+func (t *tail) String() string { return strings.ToValidUTF8(string(t.kept), "") }
