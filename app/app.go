@@ -170,7 +170,7 @@ func (a *App) connect(ctx context.Context) error {
 		Place: lease.Workplace{
 			Home: actions.Home, Workflow: cfg.Dispatch.Workflow, Ref: cfg.Dispatch.Ref, RunnerEnvironments: cfg.Dispatch.RunnerEnvironments,
 		},
-		Containment: containmentOf(cfg), Images: imageCacheOf(cfg),
+		Containment: containmentOf(cfg), Images: imageCacheOf(cfg), Environment: environmentOf(cfg),
 		Terms: lease.Terms{
 			Lease: cfg.Limits.Lease, RenewEvery: cfg.Limits.RenewEvery, Work: cfg.Limits.Work, Verify: cfg.Limits.Verify,
 			BundleBytes: cfg.Limits.BundleBytes, LogBytes: cfg.Limits.LogBytes, ConversationBytes: cfg.Limits.ConversationBytes,

@@ -12,6 +12,12 @@ import (
 	"github.com/seed-bc0cc349/anvil/config"
 )
 
+// environmentOf says whether runs work in dev containers.
+func environmentOf(cfg *config.Config) runapi.Environment {
+	e := cfg.Environment
+	return runapi.Environment{DevContainer: e.DevContainer, Allow: e.Allow, BuildSeconds: int(e.BuildWithin / time.Second)}
+}
+
 // imageCacheOf says where runs keep the images of environments.
 func imageCacheOf(cfg *config.Config) runapi.ImageCache {
 	c := cfg.Environment.Cache

@@ -390,7 +390,7 @@ func Default() *Config {
 		Gateway:     Gateway{BodyBytes: 32 << 20, OutputTokens: 64_000, MaxCalls: 2000, ParallelCalls: 16, AnswerWithin: 10 * time.Minute},
 		Sessions:    Sessions{Retention: 30 * 24 * time.Hour},
 		Tools:       Tools{Enabled: true},
-		Environment: Environment{Cache: EnvironmentCache{
+		Environment: Environment{BuildWithin: 20 * time.Minute, Cache: EnvironmentCache{
 			Backend: "registry", Registry: "ghcr.io", Repository: "anvil-env", Credential: RegistryCredential{Lives: time.Hour},
 			LookupWithin: 15 * time.Second, PullWithin: 10 * time.Minute, PushWithin: 20 * time.Minute, WaitWithin: time.Minute,
 			MaxBytes: 4 << 30, Keep: 14 * 24 * time.Hour,

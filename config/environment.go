@@ -9,6 +9,19 @@ import (
 
 // Environment is about what a run works in.
 type Environment struct {
+	// DevContainer lets runs work in the dev container that a repository's base branch
+	// describes; where it has none, or the runner can't run containers of images, in
+	// the runner's own system. Lifecycle commands of a dev container are not run yet,
+	// nor are its remote user and variables used. Default: false.
+	DevContainer bool `yaml:"dev_container"`
+
+	// Allow lists keys of dev containers that touch the host and are built all the
+	// same, such as build.options. Default: none.
+	Allow []string `yaml:"allow"`
+
+	// BuildWithin is how long the build of an image may take. Default: 20m.
+	BuildWithin time.Duration `yaml:"build_within"`
+
 	// Cache says where the images of environments are kept between runs.
 	Cache EnvironmentCache `yaml:"cache"`
 }
@@ -111,6 +124,7 @@ func (c *Config) checkEnvironment(ps *Problems) {
 	case k.Helper != "" && !helperName.MatchString(k.Helper):
 		ps.add(CodeRegistry, path+".helper", "Write NAME of a program docker-credential-NAME on PATH", "%q is not a name", k.Helper)
 	}
+	span(ps, "environment.build_within", c.Environment.BuildWithin, time.Second, 5*time.Hour)
 	span(ps, path+".lives", k.Lives, time.Minute, 7*24*time.Hour)
 	span(ps, at+".lookup_within", e.LookupWithin, time.Second, 10*time.Minute)
 	span(ps, at+".pull_within", e.PullWithin, time.Second, 2*time.Hour)

@@ -46,6 +46,10 @@ func (j *job) perform(work, life context.Context) runapi.FinishRequest {
 	if err != nil {
 		return j.failed(work, agent.Answer{}, err)
 	}
+	defer j.closeCache(life)
+	if err := j.environment(work, w); err != nil {
+		return j.failed(work, agent.Answer{}, err)
+	}
 
 	j.enter(phaseWork, "Work: "+j.assignment.Engine.Name)
 	e, workErr := j.engage(work, w)

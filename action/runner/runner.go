@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/seed-bc0cc349/anvil/action/confine"
+	"github.com/seed-bc0cc349/anvil/action/imagecache"
 	"github.com/seed-bc0cc349/anvil/action/joblog"
 	"github.com/seed-bc0cc349/anvil/action/redact"
 	"github.com/seed-bc0cc349/anvil/action/verify"
@@ -103,10 +104,12 @@ type job struct {
 	journal    *journal
 	phases     phases
 
-	verified  string          // tree that the checks were last run on
-	checkouts int             // for checks
-	choice    *confine.Choice // what untrusted programs run in
-	refused   refusals        // by the egress proxies
+	verified  string                 // tree that the checks were last run on
+	checkouts int                    // for checks
+	choice    *confine.Choice        // what untrusted programs run in
+	cache     *imagecache.Cache      // nil without a dev container
+	used      runapi.EnvironmentUsed // zero without one
+	refused   refusals               // by the egress proxies
 
 	raw      *joblog.Clipped // the engine's own output; nil until it starts
 	uploaded string          // digest of the bundle, as the server stored it

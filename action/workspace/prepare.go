@@ -138,6 +138,16 @@ func (w *Workspace) checkout(ctx context.Context, gitDir, to, commit string) err
 	return err
 }
 
+// CheckoutBase makes a tree of the base commit that no agent sees, without a
+// repository: what an environment is built from.
+func (w *Workspace) CheckoutBase(ctx context.Context) (string, error) {
+	to := w.path("base-tree")
+	if err := w.checkout(ctx, w.path("base.git"), to, w.base); err != nil {
+		return "", fmt.Errorf("check out the base commit: %w", err)
+	}
+	return to, os.Remove(filepath.Join(to, ".git"))
+}
+
 // Tree is the directory that the agent works in.
 func (w *Workspace) Tree() string { return w.path("agent", "tree") }
 

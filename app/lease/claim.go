@@ -190,6 +190,7 @@ func (s *Server) assignment(story anvil.Story, run anvil.Run, token, readToken s
 		RepairRounds: s.Terms.RepairRounds,
 		Containment:  s.containment(run),
 		Images:       s.Images,
+		Environment:  s.Environment,
 		Model:        s.Relays != nil && s.Relays(engine.Kind),
 		Limits: runapi.Limits{
 			WorkSeconds: int(s.Terms.Work / time.Second), VerifySeconds: int(s.Terms.Verify / time.Second),

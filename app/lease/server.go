@@ -85,6 +85,8 @@ type Server struct {
 	Tools    bool // agents may use tools of this server
 	// Containment is what every run's untrusted programs run in.
 	Containment runapi.Containment
+	// Environment says whether runs work in dev containers.
+	Environment runapi.Environment
 	// Images is where every run keeps the images of environments.
 	Images runapi.ImageCache
 	Now    func() time.Time

@@ -127,7 +127,9 @@ type Assignment struct {
 	Containment Containment `json:"containment"`
 	// Images says where the images of environments are kept.
 	Images ImageCache `json:"images,omitzero"`
-	Limits Limits     `json:"limits"`
+	// Environment says whether the run works in the repository's dev container.
+	Environment Environment `json:"environment,omitzero"`
+	Limits      Limits      `json:"limits"`
 }
 
 // Resume is what an earlier run of the session left. The bytes are had by

@@ -1,0 +1,157 @@
+package runner
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/seed-bc0cc349/anvil/action/confine"
+	"github.com/seed-bc0cc349/anvil/action/devcontainer"
+	"github.com/seed-bc0cc349/anvil/action/imagecache"
+	"github.com/seed-bc0cc349/anvil/action/workspace"
+	"github.com/seed-bc0cc349/anvil/app/runapi"
+)
+
+// askTime is how long the dev container CLI and the engine may take for anything but
+// a build.
+const askTime = time.Minute
+
+// environment makes the repository's dev container what untrusted programs run in, if
+// the operator has switched that on and the base commit has one. Where containers of
+// images can't be made, the run goes on without it and says so.
+func (j *job) environment(ctx context.Context, w *workspace.Workspace) error {
+	on := j.assignment.Environment
+	if !on.DevContainer {
+		return nil
+	}
+	dir, err := w.CheckoutBase(ctx)
+	if err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	found, err := devcontainer.Find(root, "")
+	if err != nil || found == nil {
+		return err
+	}
+	engine := j.choice.Evidence.Kind
+	if engine != confine.ModeDocker && engine != confine.ModePodman {
+		j.log.Warn("The repository has a dev container, %s, and this runner contains by %s, which can't run one: the run goes on in the runner's own system. Install Docker on the runner.", found.Path, engine)
+		return nil
+	}
+	start := time.Now()
+	if err := found.Refuse(on.Allow); err != nil {
+		return err
+	}
+	e := runapi.EnvironmentUsed{Path: found.Path, Name: found.Name}
+	if err := j.image(ctx, dir, found, engine, &e); err != nil {
+		return err
+	}
+	j.assignment.Containment.Mode, j.assignment.Containment.Image = engine, e.Image
+	if err := j.choose(ctx); err != nil {
+		return err
+	}
+	e.Milliseconds = time.Since(start).Milliseconds()
+	j.used = e
+	j.log.Say("Environment: %s.", e)
+	j.journal.add(runapi.KindEnvironment, "Environment: "+e.String()+".", mustJSON(e))
+	return nil
+}
+
+// image has the image of a dev container: from the cache, or built and then kept.
+func (j *job) image(ctx context.Context, dir string, found *devcontainer.Configuration, engine string, e *runapi.EnvironmentUsed) error {
+	cli := devcontainer.CLI{
+		Docker: engine, Environ: ofBuild(j.Environ), Limit: cmp.Or(time.Duration(j.assignment.Environment.BuildSeconds)*time.Second, 20*time.Minute),
+		Ask: askTime, Clean: j.safe,
+	}
+	version, err := cli.Version(ctx)
+	if err != nil {
+		return err
+	}
+	inputs, err := found.Inputs()
+	if err != nil {
+		return err
+	}
+	inputs.CLI, inputs.Platform = version, runtime.GOOS+"/"+runtime.GOARCH
+	e.Key = devcontainer.Key(inputs)
+	cache := j.openCache(ctx, engine, inputs.Platform)
+	j.cache = cache
+	built, err := warm(ctx, cli, cache, e.Key)
+	if e.Warm = err == nil; err != nil {
+		env, done, _ := cache.Login(ctx)
+		defer done()
+		building := cli
+		building.Environ = append(building.Environ, env...)
+		name := "anvil-env:" + e.Key
+		if built, err = building.Build(ctx, dir, found, name, cache.From(ctx), cache.To(ctx)); err != nil {
+			return err
+		}
+	}
+	if err := devcontainer.RefuseMetadata("the image of "+found.Path, built.Metadata, j.assignment.Environment.Allow); err != nil {
+		return err
+	}
+	if !e.Warm {
+		cache.Push(built.ID, e.Key)
+	}
+	e.Image = built.ID
+	return nil
+}
+
+// errCold says that the image has to be built.
+var errCold = errors.New("the image is not kept")
+
+// warm has the image from the cache.
+func warm(ctx context.Context, cli devcontainer.CLI, cache *imagecache.Cache, key string) (devcontainer.Built, error) {
+	found, ok := cache.Lookup(ctx, key)
+	if !ok {
+		return devcontainer.Built{}, errCold
+	}
+	image, err := cache.Pull(ctx, found)
+	if err != nil {
+		return devcontainer.Built{}, fmt.Errorf("%w: %w", errCold, err)
+	}
+	return cli.Inspect(ctx, image.ID)
+}
+
+// openCache opens the image cache, or none where what is configured can't be one.
+func (j *job) openCache(ctx context.Context, engine, platform string) *imagecache.Cache {
+	o := imagecache.Options{
+		Images: j.assignment.Images, Repository: j.assignment.Repository.FullName, Branch: j.assignment.BaseRef, Platform: platform,
+		Environ: j.Environ, Docker: engine, Temp: j.Getenv("RUNNER_TEMP"), Server: j.holder, Secret: j.log.Secret,
+		Tell: func(kind, text string, step runapi.CacheStep) { j.journal.add(kind, text, mustJSON(step)) },
+	}
+	cache, err := imagecache.Open(ctx, o)
+	if err != nil {
+		j.log.Warn("There is no image cache: %v", err)
+		return imagecache.None(o)
+	}
+	return cache
+}
+
+// closeCache waits a bounded time for what is being pushed.
+func (j *job) closeCache(ctx context.Context) {
+	if j.cache != nil {
+		j.cache.Close(ctx)
+	}
+}
+
+// ofBuild is what of the job's environment a build may see: no token is among it.
+func ofBuild(job []string) []string {
+	var env []string
+	for _, entry := range job {
+		switch name, _, _ := strings.Cut(entry, "="); name {
+		case "PATH", "HOME", "XDG_RUNTIME_DIR", "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "CONTAINER_HOST",
+			"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "TMPDIR":
+			env = append(env, entry)
+		}
+	}
+	return env
+}

@@ -1,0 +1,38 @@
+package runapi
+
+import (
+	"fmt"
+	"time"
+)
+
+// Environment says whether a run works in the repository's dev container. The zero
+// value is the runner's own system.
+type Environment struct {
+	DevContainer bool `json:"dev_container,omitempty"`
+	// Allow lists the keys that touch the host and are allowed by the operator.
+	Allow []string `json:"allow,omitempty"`
+	// BuildSeconds bounds a build. Zero: twenty minutes.
+	BuildSeconds int `json:"build_seconds,omitempty"`
+}
+
+// KindEnvironment is the event that says what the run works in; Data is an
+// [EnvironmentUsed].
+const KindEnvironment = "environment"
+
+// EnvironmentUsed is the dev container that a run worked in.
+type EnvironmentUsed struct {
+	Path         string `json:"path"`           // of its configuration
+	Name         string `json:"name,omitempty"` // of one of several
+	Key          string `json:"key"`
+	Image        string `json:"image"` // digest in the engine
+	Warm         bool   `json:"warm"`  // it was kept, and not built
+	Milliseconds int64  `json:"ms"`
+}
+
+func (e EnvironmentUsed) String() string {
+	how := "cold"
+	if e.Warm {
+		how = "warm"
+	}
+	return fmt.Sprintf("dev container %s, %s, %s", e.Path, how, (time.Duration(e.Milliseconds) * time.Millisecond).Round(100*time.Millisecond))
+}
