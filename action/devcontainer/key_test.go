@@ -99,6 +99,13 @@ func TestWhatDoesNot(t *testing.T) {
 		t.Error("a file that nothing copies changes the key")
 	}
 
+	// Each field counts by itself: in a repository the build context may hold it too.
+	for i, in := range []Inputs{{Configuration: []byte("x")}, {Lock: []byte("x")}, {Dockerfile: []byte("x")}, {Base: "x"}, {CLI: "x"}, {Platform: "x"}, {Files: []File{{Path: "x"}}}} {
+		if Key(in) == Key(Inputs{}) {
+			t.Errorf("input %d does not count", i)
+		}
+	}
+
 	// A changed value can't stand for another field: each has its length.
 	a := Key(Inputs{Configuration: []byte("ab"), Lock: []byte("c")})
 	if a == Key(Inputs{Configuration: []byte("a"), Lock: []byte("bc")}) {
