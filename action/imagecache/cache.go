@@ -21,7 +21,7 @@ type Options struct {
 	// Environ is the job's environment: PATH, where the engine is, and GITHUB_ACTOR and
 	// GITHUB_TOKEN, with which the job logs in at GitHub's registry.
 	Environ []string
-	// Docker is the engine's client program; empty: docker on PATH.
+	// Docker is the engine's client program, as a path or as a name on PATH; empty: docker.
 	Docker string
 	// Temp is a directory of the job's, not visible to the agent.
 	Temp string
@@ -166,7 +166,7 @@ func (c *Cache) To(ctx context.Context) []string {
 }
 
 // Login returns what a build needs in its environment to pull from and push to the
-// registry: DOCKER_CONFIG with the name of a private directory. done removes it. It
+// registry: DOCKER_CONFIG with the name of a private directory. done removes it; it is never nil. It
 // is for programs of the trusted part only.
 func (c *Cache) Login(ctx context.Context) (env []string, done func(), err error) {
 	r, ok := c.backend.(*registry)

@@ -114,6 +114,8 @@ func TestLookupFails(t *testing.T) {
 				w.breaks(c.fault)
 			}
 			cache := w.open(func(o *Options) { o.Images.LookupSeconds = 1 })
+			_, done, _ := cache.Login(t.Context())
+			done() // whatever came of it
 			start := time.Now()
 			if _, ok := cache.Lookup(t.Context(), "k"); ok {
 				t.Fatal("found")

@@ -2,6 +2,7 @@ package imagecache
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -43,9 +44,11 @@ func findEngine(ctx context.Context, o Options) (*engine, error) {
 			e.env = append(e.env, name+"="+v)
 		}
 	}
-	if e.program == "" {
+	if !strings.ContainsRune(e.program, '/') {
+		name := cmp.Or(e.program, "docker")
+		e.program = ""
 		for _, dir := range filepath.SplitList(getenv(o.Environ, "PATH")) {
-			path := filepath.Join(dir, "docker")
+			path := filepath.Join(dir, name)
 			if st, err := os.Stat(path); err == nil && filepath.IsAbs(path) && st.Mode().IsRegular() && st.Mode()&0o111 != 0 {
 				e.program = path
 				break
@@ -53,7 +56,7 @@ func findEngine(ctx context.Context, o Options) (*engine, error) {
 		}
 	}
 	if e.program == "" {
-		return nil, &Problem{Code: CodeSetup, What: "there is no docker on PATH"}
+		return nil, &Problem{Code: CodeSetup, What: "there is no " + cmp.Or(o.Docker, "docker") + " on PATH"}
 	}
 	if e.config = getenv(o.Environ, "DOCKER_CONFIG"); e.config == "" {
 		e.config = filepath.Join(getenv(o.Environ, "HOME"), ".docker")

@@ -90,13 +90,14 @@ func (k *keys) minted(ctx context.Context) (user, password string, err error) {
 // session makes a private directory for the engine's client, with the login in it if
 // there is one. done removes it.
 func (r *registry) session(ctx context.Context) (env []string, done func(), err error) {
+	nothing := func() {}
 	user, password, err := r.keys.get(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, nothing, err
 	}
 	dir, err := os.MkdirTemp(r.engine.temp, "anvil-login-") // mode 0700
 	if err != nil {
-		return nil, nil, fmt.Errorf("make a directory for the login: %w", err)
+		return nil, nothing, fmt.Errorf("make a directory for the login: %w", err)
 	}
 	done = func() { _ = os.RemoveAll(dir) }
 	config := map[string]any{"cliPluginsExtraDirs": []string{filepath.Join(r.engine.config, "cli-plugins")}}
@@ -111,7 +112,7 @@ func (r *registry) session(ctx context.Context) (env []string, done func(), err 
 	}
 	if err != nil {
 		done()
-		return nil, nil, fmt.Errorf("write the login: %w", err)
+		return nil, nothing, fmt.Errorf("write the login: %w", err)
 	}
 	return []string{"DOCKER_CONFIG=" + dir}, done, nil
 }
