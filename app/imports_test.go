@@ -56,6 +56,7 @@ var law = map[string]struct {
 
 	"app/gateway/modeltest":                 {},
 	"app/github/githubtest":                 {allow: []string{"app/simulated"}},
+	"app/slack/slacktest":                   {allow: []string{"app/simulated"}},
 	"app/github/githubtest/openapi":         {},
 	"app/github/githubtest/openapi/extract": {},
 
