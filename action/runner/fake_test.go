@@ -62,8 +62,9 @@ type server struct {
 	onRenew     func(n int) (runapi.RenewAnswer, *runapi.Error)
 	onEvent     func(runapi.Event)
 	onArtifact  func(name string)
-	stale       bool              // from now on
-	left        map[string][]byte // what an earlier run left, by name
+	stale       bool                 // from now on
+	onTheWay    func(*runapi.Prompt) // what happens to an approved prompt
+	left        map[string][]byte    // what an earlier run left, by name
 
 	mu         sync.Mutex
 	assignment runapi.Assignment
@@ -108,7 +109,12 @@ func (s *server) claim(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusConflict, s.refuseClaim)
 		return
 	}
-	answer(w, s.assignment)
+	a := s.assignment
+	a.Prompt.Digest = a.Prompt.ComputeDigest()
+	if s.onTheWay != nil {
+		s.onTheWay(&a.Prompt)
+	}
+	answer(w, a)
 }
 
 // held answers CB_STALE to all but the holder of the lease.

@@ -36,6 +36,9 @@ var errWorkLimit = errors.New("the engine's time is up")
 // perform does the work of the run, and returns what to hand back.
 func (j *job) perform(work, life context.Context) runapi.FinishRequest {
 	j.enter(phasePrepare, "Prepare the workspace")
+	if err := j.approved(); err != nil {
+		return j.failed(work, agent.Answer{}, err)
+	}
 	if err := j.choose(work); err != nil {
 		return j.failed(work, agent.Answer{}, err)
 	}

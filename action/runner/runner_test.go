@@ -226,6 +226,35 @@ func TestRunPromptAndToken(t *testing.T) {
 	}
 }
 
+// One letter of the approved text is another on the runner: no program of the
+// agent's starts, and nothing is fetched for it.
+func TestRunRefusesAPromptThatWasChanged(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(p *runapi.Prompt){
+		"instruction": func(p *runapi.Prompt) { p.Instruction = "fix it!" },
+		"title":       func(p *runapi.Prompt) { p.IssueTitle, p.IssueBody = p.IssueTitle+p.IssueBody, "" },
+		"answer":      func(p *runapi.Prompt) { p.Exchanges = []runapi.Exchange{{Question: "May I?", Answer: "Yes."}} },
+		"no digest":   func(p *runapi.Prompt) { p.Digest = "none" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t)
+			m := newMachine(t, s)
+			s.assign(project, "touch "+m.temp+"/started; echo x > good")
+			s.onTheWay = change
+			if code := m.run(); code != runner.HandedBack || s.finish == nil || s.finish.Result != runapi.Failed || s.finish.Problem.Code != "PROMPT_DIGEST" {
+				t.Fatalf("exit code %d, finish %+v", code, s.finish)
+			}
+			if _, err := os.Stat(m.temp + "/started"); err == nil {
+				t.Error("the agent was started")
+			}
+			if len(s.artifacts[runapi.ArtifactBundle]) > 0 {
+				t.Error("something was proposed")
+			}
+		})
+	}
+}
+
 func processGone(t *testing.T, pidFile string) bool {
 	t.Helper()
 	b, err := os.ReadFile(pidFile)
