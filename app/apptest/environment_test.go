@@ -4,14 +4,23 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"encoding/json"
+	"io"
+	"log"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
+	"github.com/seed-bc0cc349/anvil/app/github/githubtest"
 	"github.com/seed-bc0cc349/anvil/app/runapi"
 )
 
@@ -42,9 +51,93 @@ func TestDevcontainerColdThenWarm(t *testing.T) {
 	}
 }
 
+// Whatever a registry does, the run ends with a pull request, made in the container; what
+// it cost is told by the events.
+func TestDevcontainerFaults(t *testing.T) {
+	host := os.Getenv("ANVIL_DEVCONTAINER_HOST")
+	if host == "" {
+		t.Skip("this needs real container engines: make test-devcontainer")
+	}
+	registry := startFaulty(t, os.Getenv("ANVIL_DEVCONTAINER_REGISTRY"))
+	dockerfile := "FROM " + os.Getenv("ANVIL_DEVCONTAINER_BASE") + "\nRUN echo " + rand.Text() + " > /etc/anvil-environment\n"
+	w := withDevcontainer(t, host, registry.host, dockerfile, Settings{
+		"environment.cache.lookup_within": "2s", "environment.cache.pull_within": "10s", "environment.cache.wait_within": "20s",
+	})
+	wipeEngine(t, host)
+	if first := w.work(t, 1); len(first) != 3 || first[2].kind != runapi.KindCachePush || first[2].step.Code != "" {
+		t.Fatalf("before anything is wrong: %+v", first)
+	}
+	answer := func(status int) func(http.ResponseWriter, *http.Request) bool {
+		return func(rw http.ResponseWriter, _ *http.Request) bool { rw.WriteHeader(status); return true }
+	}
+	for i, c := range []struct {
+		what  string
+		fault func(http.ResponseWriter, *http.Request) bool
+		kind  string // of the event that tells
+		code  string
+	}{
+		// The image is still on the engine for those who are not asked.
+		{"down", func(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) }, runapi.KindCacheMiss, "IMAGE_LOOKUP"},
+		{"slow", func(_ http.ResponseWriter, r *http.Request) bool { <-r.Context().Done(); return true }, runapi.KindCacheMiss, "IMAGE_LOOKUP"},
+		{"401", answer(http.StatusUnauthorized), runapi.KindCacheMiss, "IMAGE_LOGIN"},
+		{"429", answer(http.StatusTooManyRequests), runapi.KindCacheMiss, "IMAGE_LOOKUP"},
+		{"wrong digest", func(rw http.ResponseWriter, r *http.Request) bool {
+			if r.Method != http.MethodGet || !strings.Contains(r.URL.Path, "/blobs/sha256:") {
+				return false
+			}
+			_, _ = io.WriteString(rw, "these are other bytes")
+			return true
+		}, runapi.KindCachePull, "IMAGE_DIGEST"},
+	} {
+		if c.kind == runapi.KindCachePull {
+			wipeEngine(t, host)
+		}
+		registry.fault.Store(&c.fault)
+		steps := w.work(t, i+2)
+		told := slices.ContainsFunc(steps, func(s cached) bool { return s.kind == c.kind && s.step.Code == c.code })
+		if !told {
+			t.Errorf("%s: no %s tells %s: %+v", c.what, c.kind, c.code, steps)
+		}
+	}
+}
+
+// faulty is a registry behind a proxy that can be told to answer in its place.
+type faulty struct {
+	host  string
+	fault atomic.Pointer[func(http.ResponseWriter, *http.Request) bool]
+}
+
+func startFaulty(t *testing.T, registry string) *faulty {
+	f := &faulty{}
+	target := &url.URL{Scheme: "http", Host: registry}
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(target)
+		r.Out.Host = r.In.Host // the registry makes addresses of it
+	}, ErrorLog: log.New(io.Discard, "", 0)}
+	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if fault := f.fault.Load(); fault == nil || !(*fault)(rw, r) {
+			proxy.ServeHTTP(rw, r)
+		}
+	}))
+	t.Cleanup(func() {
+		s.CloseClientConnections() // an engine keeps its own open
+		s.Close()
+	})
+	f.host = s.URL[len("http://"):]
+	return f
+}
+
 // inDevcontainer lets an agent that tells of its environment work on a repository with a
 // dev container, on a job whose engine is at host, and returns what the cache did.
 func inDevcontainer(t *testing.T, host, dockerfile string) []cached {
+	t.Helper()
+	w := withDevcontainer(t, host, os.Getenv("ANVIL_DEVCONTAINER_REGISTRY"), dockerfile, Settings{})
+	return w.work(t, 1)
+}
+
+// withDevcontainer is a server and a repository whose dev container's image is kept in
+// the registry.
+func withDevcontainer(t *testing.T, host, registry, dockerfile string, settings Settings) trial {
 	t.Helper()
 	cli := filepath.Dir(os.Getenv("ANVIL_DEVCONTAINER_CLI"))
 	w := newTrial(t, greeter, "DOCKER_HOST="+host, "PATH="+cli+string(filepath.ListSeparator)+os.Getenv("PATH"))
@@ -53,12 +146,23 @@ func inDevcontainer(t *testing.T, host, dockerfile string) []cached {
 	must(t, os.WriteFile(filepath.Join(site, ".devcontainer", "devcontainer.json"), []byte(`{"build": {"dockerfile": "Dockerfile"}}`), 0o644))
 	must(t, os.WriteFile(filepath.Join(site, ".devcontainer", "Dockerfile"), []byte(dockerfile), 0o644))
 	must(t, w.CreateRepository("acme/web", site, false))
-	must(t, w.GitHub.Ask("POST", "repositories/acme/web/issues", map[string]string{"user": "mona", "title": "Where are we?"}, nil))
-	must(t, w.StartServer(t.Context(), []string{"sh", "-c", "cat /etc/anvil-environment > where.txt"}, Settings{
-		"containment.mode": "docker", "environment.dev_container": "true", "environment.cache.registry": os.Getenv("ANVIL_DEVCONTAINER_REGISTRY"),
-	}))
-	w.command(t)
-	must(t, w.AwaitTask(t.Context(), 1, anvil.Succeeded))
+	all := Settings{"containment.mode": "docker", "environment.dev_container": "true", "environment.cache.registry": registry}
+	maps.Copy(all, settings)
+	must(t, w.StartServer(t.Context(), []string{"sh", "-c", "cat /etc/anvil-environment > where.txt"}, all))
+	return w
+}
+
+// work gives the agent an issue, which becomes task n, and returns what
+// the cache did in its run. The run has to end well, whatever that was.
+func (w trial) work(t *testing.T, n int) []cached {
+	t.Helper()
+	var issue githubtest.Issue
+	must(t, w.GitHub.Ask("POST", "repositories/acme/web/issues", map[string]string{"user": "mona", "title": "Where are we?"}, &issue))
+	_, _, err := w.Comment("mona", issue.Number, "/anvil say where we are")
+	must(t, err)
+	must(t, w.AwaitTask(t.Context(), n, anvil.Succeeded))
+	tasks, err := w.Record.Tasks(t.Context())
+	must(t, err)
 	var all []cached
 	must(t, w.Record.query(t.Context(), func(rows *sql.Rows) error {
 		var c cached
@@ -68,7 +172,7 @@ func inDevcontainer(t *testing.T, host, dockerfile string) []cached {
 		}
 		all = append(all, c)
 		return json.Unmarshal([]byte(data), &all[len(all)-1].step)
-	}, `SELECT kind, data FROM events WHERE kind LIKE 'cache.%' ORDER BY seq`))
+	}, `SELECT kind, data FROM events WHERE run_id = $1 AND kind LIKE 'cache.%' ORDER BY seq`, tasks[n-1].Run))
 	return all
 }
 
