@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/seed-bc0cc349/anvil/action/joblog"
-	"github.com/seed-bc0cc349/anvil/action/redact"
 	"github.com/seed-bc0cc349/anvil/action/verify"
 	"github.com/seed-bc0cc349/anvil/action/workspace"
 	"github.com/seed-bc0cc349/anvil/app/runapi"
@@ -35,19 +33,22 @@ func (j *job) verify(work context.Context, w *workspace.Workspace, r *workspace.
 		return verify.Record{}, err
 	}
 	defer closeNetwork()
-	lines := redact.NewLines(j.secrets) // knows when it is in the middle of a private key
-	record, err := verify.Run(work, plan, verify.Bench{
-		Confine: c, Dir: c.Path(dir), Env: env, Limit: j.limits().verify, Grace: grace,
-		Begin: func(command string) { j.log.Quote("$ " + command) },
-		Line:  j.log.Quote,
-		Clean: func(line string) string { return lines.Line(joblog.Clean(line)) },
-		Done: func(c runapi.Check) {
-			j.log.Quote(fmt.Sprintf("%s: %s, exit code %d, %d ms", c.Name, c.Status, c.ExitCode, c.DurationMS))
-			j.journal.add(runapi.KindCheck, j.fit(c.Name+": "+c.Status, maxText), mustJSON(c))
-		},
-	})
+	record, err := j.runSetup(work, c, env)
 	if err != nil {
 		return record, err
+	}
+	if record.Status == runapi.VerifyPassed {
+		bench := j.bench(c, env)
+		bench.Done = func(c runapi.Check) {
+			j.log.Quote(fmt.Sprintf("%s: %s, exit code %d, %d ms", c.Name, c.Status, c.ExitCode, c.DurationMS))
+			j.journal.add(runapi.KindCheck, j.fit(c.Name+": "+c.Status, maxText), mustJSON(c))
+		}
+		if record, err = verify.Run(work, plan, bench); err != nil {
+			return record, err
+		}
+	} else {
+		// It worked for the agent, so it is the change that it does not work with.
+		record.Status, record.Reason = runapi.VerifyFailed, "the setup does not work with the change"
 	}
 	j.log.Say("Verification: %s. %s", record.Status, strings.TrimSpace(record.Reason+" ("+record.Source+")"))
 	j.record = &record

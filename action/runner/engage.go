@@ -74,6 +74,9 @@ func (j *job) engage(work context.Context, w *workspace.Workspace) (*engagement,
 	if e.task.Instructions, err = j.instructions(work, w); err != nil {
 		return e, err
 	}
+	if err := j.setup(work, c, env); err != nil {
+		return e, err
+	}
 	closeServices, err := j.serve(&e.task, c)
 	if err != nil {
 		return e, err

@@ -13,6 +13,9 @@ type Plan struct {
 	Source   string   // such as "detected: go.mod"; see runapi.Verification
 	// Needs are programs that must be there for the commands to mean anything.
 	Needs []string
+	// Stop says that each command builds on those before it: the first one that fails is
+	// the last.
+	Stop bool
 	// Reason says why there is nothing to run.
 	Reason string
 }

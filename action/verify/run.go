@@ -63,7 +63,8 @@ func Unverified(source, reason string) Record {
 	return Record{Verification: runapi.Verification{Status: runapi.VerifyUnverified, Source: source, Reason: reason}}
 }
 
-// Run runs the plan's commands, all of them unless the time is up. It returns
+// Run runs the plan's commands, all of them unless the time is up or the plan says to
+// stop. It returns
 // an error only if ctx ended.
 func Run(ctx context.Context, p Plan, b Bench) (Record, error) {
 	if len(p.Commands) == 0 {
@@ -99,6 +100,9 @@ func Run(ctx context.Context, p Plan, b Bench) (Record, error) {
 			r.Reason = fmt.Sprintf("%q needs a program that is not on the runner", command)
 		case out.ExitCode != notFound || limit.Err() != nil:
 			r.Status, r.Reason = runapi.VerifyFailed, ""
+		}
+		if p.Stop && out.Status != runapi.VerifyPassed {
+			break
 		}
 	}
 	if limit.Err() != nil {

@@ -254,10 +254,13 @@ type Run struct {
 // Rules are the repository's own settings from .github/anvil.yml on its default
 // branch, as read at Commit.
 type Rules struct {
-	Commit         string   `json:"commit"`
-	Base           string   `json:"base,omitempty"`
-	Engine         string   `json:"engine,omitempty"`
-	Model          string   `json:"model,omitempty"`
+	Commit string `json:"commit"`
+	Base   string `json:"base,omitempty"`
+	Engine string `json:"engine,omitempty"`
+	Model  string `json:"model,omitempty"`
+	// Setup lists the commands that prepare the environment, for the agent and for
+	// the checks.
+	Setup          []string `json:"setup,omitempty"`
 	Verify         []string `json:"verify,omitempty"`
 	AllowProtected []string `json:"allow_protected,omitempty"` // globs of protected paths that may be published
 	AllowHosts     []string `json:"allow_hosts,omitempty"`     // that the run may speak to, besides the operator's own list

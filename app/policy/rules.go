@@ -35,6 +35,7 @@ type file struct {
 	Base        string       `yaml:"base"`
 	Engine      string       `yaml:"engine"`
 	Model       string       `yaml:"model"`
+	Setup       strict.Lines `yaml:"setup"`
 	Verify      strict.Lines `yaml:"verify"`
 	PullRequest struct {
 		Ready bool `yaml:"ready"`
@@ -66,6 +67,9 @@ func Parse(text []byte, commit string, validRef func(string) error) (anvil.Rules
 		if rule := BrokenRule(f.Base, validRef); rule != "" {
 			return bad("base", strict.Quote(f.Base)+" cannot be used: "+rule, "Name a branch, without refs/heads/")
 		}
+	}
+	if what := commands(f.Setup); what != "" {
+		return bad("setup", what, fmt.Sprintf("List 1 to %d command lines, or remove the key", maxCommands))
 	}
 	if what := commands(f.Verify); what != "" {
 		return bad("verify", what, fmt.Sprintf("List 1 to %d command lines, or remove the key to have them detected", maxCommands))
@@ -99,6 +103,7 @@ func Parse(text []byte, commit string, validRef func(string) error) (anvil.Rules
 		Base:           f.Base,
 		Engine:         f.Engine,
 		Model:          f.Model,
+		Setup:          f.Setup,
 		Verify:         f.Verify,
 		AllowProtected: f.Protected.Allow,
 		AllowHosts:     f.Network.Allow,

@@ -111,6 +111,9 @@ type Assignment struct {
 
 	Engine Engine `json:"engine"`
 	Prompt Prompt `json:"prompt"`
+	// Setup lists commands (sh -c lines) from the repository's .github/anvil.yml that
+	// prepare the environment before the agent begins, and again before the checks.
+	Setup []string `json:"setup,omitempty"`
 	// Verify lists the verification commands (sh -c lines) from the command or the
 	// repository's .github/anvil.yml; empty means: detect. VerifySource says whose
 	// they are.
