@@ -136,11 +136,16 @@ func (j *job) openCache(ctx context.Context, engine, platform string) *imagecach
 	return cache
 }
 
-// closeCache waits a bounded time for what is being pushed.
-func (j *job) closeCache(ctx context.Context) {
-	if j.cache != nil {
-		j.cache.Close(ctx)
+// closeCache waits a bounded time for what is being pushed, and not at all once the work
+// was told to stop: what little time is left then is for handing the run back.
+func (j *job) closeCache(work, life context.Context) {
+	if j.cache == nil {
+		return
 	}
+	ctx, cancel := context.WithCancel(life)
+	defer cancel()
+	defer context.AfterFunc(work, cancel)()
+	j.cache.Close(ctx)
 }
 
 // ofBuild is what of the job's environment a build may see: no token is among it.

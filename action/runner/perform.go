@@ -49,7 +49,7 @@ func (j *job) perform(work, life context.Context) runapi.FinishRequest {
 	if err != nil {
 		return j.failed(work, agent.Answer{}, err)
 	}
-	defer j.closeCache(life)
+	defer j.closeCache(work, life)
 	if err := j.environment(work, w); err != nil {
 		return j.failed(work, agent.Answer{}, err)
 	}

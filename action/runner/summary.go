@@ -30,6 +30,11 @@ func (j *job) summary(now time.Time) string {
 	if j.used.Image != "" {
 		fmt.Fprintf(&b, "Environment: %s, image %s.\n\n", code(j.used.String()), code(j.used.Image))
 	}
+	if j.cache != nil {
+		if account := j.cache.Account(); account != "" {
+			fmt.Fprintf(&b, "Image cache: %s.\n\n", code(account))
+		}
+	}
 	if f.Problem != nil {
 		fmt.Fprintf(&b, "%s\n\n", fenced(f.Problem.Error()))
 	}

@@ -101,6 +101,43 @@ func TestDevcontainerFaults(t *testing.T) {
 	}
 }
 
+// A push that hangs does not keep a person's stop waiting.
+func TestDevcontainerStopWhilePushing(t *testing.T) {
+	host := os.Getenv("ANVIL_DEVCONTAINER_HOST")
+	if host == "" {
+		t.Skip("this needs real container engines: make test-devcontainer")
+	}
+	registry, hanging := startFaulty(t, os.Getenv("ANVIL_DEVCONTAINER_REGISTRY")), make(chan struct{}, 100)
+	hang := func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+			return false
+		}
+		hanging <- struct{}{}
+		<-r.Context().Done()
+		return true
+	}
+	registry.fault.Store(&hang)
+	dockerfile := "FROM " + os.Getenv("ANVIL_DEVCONTAINER_BASE") + "\nRUN echo " + rand.Text() + " > /etc/anvil-environment\n"
+	w := withDevcontainer(t, host, registry.host, dockerfile, Settings{
+		"environment.cache.push_within": "10m", "environment.cache.wait_within": "10m", "limits.renew_every": "200ms", "limits.lease": "10s",
+	})
+	must(t, w.GitHub.Ask("POST", "repositories/acme/web/issues", map[string]string{"user": "mona", "title": "Where are we?"}, nil))
+	_, _, err := w.Comment("mona", 1, "/anvil say where we are")
+	must(t, err)
+	select {
+	case <-hanging:
+	case <-t.Context().Done():
+	}
+	_, _, err = w.Comment("mona", 1, "/anvil stop")
+	must(t, err)
+	must(t, w.AwaitTask(t.Context(), 1, anvil.Cancelled))
+	steps, err := w.cached(t, 1)
+	must(t, err)
+	if last := steps[len(steps)-1]; last.kind != runapi.KindCachePush || last.step.Code != "IMAGE_PUSH" {
+		t.Errorf("the runner did not hand over how the push ended: %+v", steps)
+	}
+}
+
 // faulty is a registry behind a proxy that can be told to answer in its place.
 type faulty struct {
 	host  string
@@ -161,10 +198,18 @@ func (w trial) work(t *testing.T, n int) []cached {
 	_, _, err := w.Comment("mona", issue.Number, "/anvil say where we are")
 	must(t, err)
 	must(t, w.AwaitTask(t.Context(), n, anvil.Succeeded))
-	tasks, err := w.Record.Tasks(t.Context())
+	steps, err := w.cached(t, n)
 	must(t, err)
-	var all []cached
-	must(t, w.Record.query(t.Context(), func(rows *sql.Rows) error {
+	return steps
+}
+
+// cached returns what the image cache did in the latest run of task n.
+func (w trial) cached(t *testing.T, n int) (all []cached, err error) {
+	tasks, err := w.Record.Tasks(t.Context())
+	if err != nil {
+		return nil, err
+	}
+	err = w.Record.query(t.Context(), func(rows *sql.Rows) error {
 		var c cached
 		var data string
 		if err := rows.Scan(&c.kind, &data); err != nil {
@@ -172,8 +217,8 @@ func (w trial) work(t *testing.T, n int) []cached {
 		}
 		all = append(all, c)
 		return json.Unmarshal([]byte(data), &all[len(all)-1].step)
-	}, `SELECT kind, data FROM events WHERE run_id = $1 AND kind LIKE 'cache.%' ORDER BY seq`, tasks[n-1].Run))
-	return all
+	}, `SELECT kind, data FROM events WHERE run_id = $1 AND kind LIKE 'cache.%' ORDER BY seq`, tasks[n-1].Run)
+	return all, err
 }
 
 // cached is one event of the image cache.
