@@ -38,7 +38,8 @@
 //     repository's setup has run anew.
 //     If they fail, the agent is told what they printed and goes on in its own
 //     confinement, a bounded number of times; then it is collected and verified again.
-//  7. Report. The verification record and the log are uploaded; finish hands the run
+//  7. Report. After a failure, or if the job asks for it, a package that explains the
+//     run is made ([debug]). The verification record and the log are uploaded; finish hands the run
 //     back, and the lease is over. What happens to the bundle is decided by the server.
 //
 // A stop by a person, or by GitHub (SIGINT, then SIGTERM 7.5 seconds later, then
@@ -72,6 +73,7 @@ import (
 	_ "github.com/seed-bc0cc349/anvil/action/agent"
 	_ "github.com/seed-bc0cc349/anvil/action/confine"
 	_ "github.com/seed-bc0cc349/anvil/action/conversation"
+	_ "github.com/seed-bc0cc349/anvil/action/debug"
 	_ "github.com/seed-bc0cc349/anvil/action/desk"
 	_ "github.com/seed-bc0cc349/anvil/action/devcontainer"
 	_ "github.com/seed-bc0cc349/anvil/action/egress"

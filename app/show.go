@@ -51,6 +51,7 @@ type ShownRun struct {
 	URL     string         `json:"url,omitempty"`
 	Usage   anvil.Usage    `json:"usage"`
 	Problem *anvil.Problem `json:"problem,omitempty"`
+	Debug   string         `json:"debug,omitempty"` // digest of its debug package; see SaveDebug
 }
 
 // ShownModel is what one model at one upstream took. Refused calls are none.
@@ -92,6 +93,9 @@ func Show(ctx context.Context, cfg *config.Config, id anvil.TaskID) (*Shown, err
 		return nil, err
 	}
 	v := shownOf(story, calls)
+	if err := v.addDebug(ctx, s); err != nil {
+		return nil, err
+	}
 	return v, v.addBudgets(ctx, cfg, s, story, time.Now())
 }
 
@@ -174,6 +178,9 @@ func (v *Shown) Write(w io.Writer) error {
 	line("\nruns")
 	for _, r := range v.Runs {
 		line("  %s\t%s\t%s\t%s\t%s", r.Run, r.State, plain(strings.Trim(r.Engine+", "+r.Model, ", "), 80), notify.Usage(r.Usage), r.URL)
+		if r.Debug != "" {
+			line("  \tdebug package: anvil show %s --debug FILE", v.Task)
+		}
 	}
 	if len(v.Models) > 0 {
 		line("\nmodels\t%s", notify.Usage(v.Usage))

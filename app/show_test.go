@@ -4,13 +4,17 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/seed-bc0cc349/anvil/app"
 	"github.com/seed-bc0cc349/anvil/app/anvil"
+	"github.com/seed-bc0cc349/anvil/app/blob"
 	"github.com/seed-bc0cc349/anvil/app/store"
 	"github.com/seed-bc0cc349/anvil/config"
 )
@@ -75,6 +79,7 @@ func TestShow(t *testing.T) {
 	if err != nil || !strings.Contains(string(b), `"cost_micros":750000`) || !strings.Contains(string(b), `"used_tokens":13500`) {
 		t.Errorf("%s, %v", b, err)
 	}
+	saveDebug(t, s, cfg, task.ID)
 	if _, err := app.Show(ctx, cfg, "nosuchtask"); err == nil || !strings.Contains(err.Error(), "TASK_UNKNOWN") {
 		t.Errorf("a task that is not there: %v", err)
 	}
@@ -83,3 +88,50 @@ func TestShow(t *testing.T) {
 type noJobs struct{}
 
 func (noJobs) EnqueueTx(context.Context, *sql.Tx, ...anvil.Job) error { return nil }
+
+// A run's debug package is had while the server is in the middle of storing something.
+func saveDebug(t *testing.T, s *store.Store, cfg *config.Config, task anvil.TaskID) {
+	t.Helper()
+	ctx, to := t.Context(), filepath.Join(t.TempDir(), "debug.tar.gz")
+	if err := app.SaveDebug(ctx, cfg, task, to); err == nil || !strings.Contains(err.Error(), "NO_DEBUG_PACKAGE") {
+		t.Errorf("a task without one: %v", err)
+	}
+	blobs, err := blob.Open(filepath.Join(cfg.DataDir, "blob"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer blobs.Close()
+	digest, size, err := blobs.Put(ctx, strings.NewReader("what went wrong"), 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.SaveArtifact(ctx, anvil.RunIDFor(task, 1), "debug", digest, size, func(anvil.Run) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	half := &halfway{then: func() {
+		if err := app.SaveDebug(ctx, cfg, task, to); err != nil {
+			t.Errorf("while the server stores something: %v", err)
+		}
+	}}
+	if _, _, err := blobs.Put(ctx, half, 100); err != nil {
+		t.Errorf("what the server was about to store: %v", err)
+	}
+	if b, err := os.ReadFile(to); err != nil || string(b) != "what went wrong" {
+		t.Errorf("the package is %q, %v", b, err)
+	}
+	if err := app.SaveDebug(ctx, cfg, task, to); err == nil {
+		t.Error("a file that was there is another one now")
+	}
+}
+
+// halfway does something in the middle of being read.
+type halfway struct{ then func() }
+
+func (h *halfway) Read(p []byte) (int, error) {
+	if h.then == nil {
+		return 0, io.EOF
+	}
+	h.then()
+	h.then = nil
+	return copy(p, "one half"), nil
+}

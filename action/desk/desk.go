@@ -189,7 +189,7 @@ func (d *Desk) events(r *http.Request) (any, error) {
 
 // artifacts are those that somebody reads. A checkpoint and a conversation are for a
 // run that goes on, and none does without a server.
-var artifacts = []string{runapi.ArtifactBundle, runapi.ArtifactLog, runapi.ArtifactVerification, runapi.ArtifactStream}
+var artifacts = []string{runapi.ArtifactBundle, runapi.ArtifactLog, runapi.ArtifactVerification, runapi.ArtifactStream, runapi.ArtifactDebug}
 
 func (d *Desk) artifact(r *http.Request) (any, error) {
 	name := r.PathValue("name")

@@ -29,6 +29,7 @@ func (j *job) report(work, life context.Context) int {
 	}
 	j.saver.wait(uploads)
 	j.log.Say("Result: %s.", j.finish.Result)
+	j.debugPackage(uploads)
 	j.upload(uploads, runapi.ArtifactLog, j.log.Copy())
 	j.journal.flush(uploads)
 

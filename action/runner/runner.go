@@ -118,6 +118,8 @@ type job struct {
 	record   *verify.Record // nil unless verification took place
 	finish   runapi.FinishRequest
 	state    string // what the server made of it
+
+	debugFile string // the debug package, if the job asked for it as a file
 }
 
 func (j *job) run(ctx context.Context) int {

@@ -18,6 +18,7 @@ func (j *job) writeStep() {
 		j.log.Actions().SetOutput("task", j.assignment.Run)
 		j.log.Actions().SetOutput("result", string(j.finish.Result))
 		j.log.Actions().SetOutput("state", j.state)
+		j.log.Actions().SetOutput("debug", j.debugFile)
 	}
 }
 

@@ -49,6 +49,16 @@ func Open(dir string) (*Store, error) {
 	return &Store{root: root}, nil
 }
 
+// Look opens the store in dir to read it and nothing else: another process may be at
+// work in it.
+func Look(dir string) (*Store, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("blob: look: %w", err)
+	}
+	return &Store{root: root}, nil
+}
+
 // Close releases the directory. Blobs that are open stay readable.
 func (s *Store) Close() error { return s.root.Close() }
 

@@ -121,7 +121,7 @@ func (s *Server) artifact(r *http.Request) (any, error) {
 		most = s.Terms.BundleBytes
 	case runapi.ArtifactConversation:
 		most = s.Terms.ConversationBytes
-	case runapi.ArtifactLog, runapi.ArtifactVerification, runapi.ArtifactStream:
+	case runapi.ArtifactLog, runapi.ArtifactVerification, runapi.ArtifactStream, runapi.ArtifactDebug:
 	default:
 		return nil, artifactError(http.StatusBadRequest, "there is no artifact of this name.")
 	}

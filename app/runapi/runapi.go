@@ -71,6 +71,7 @@ const (
 	ArtifactVerification = "verification" // JSON Verification with full output
 	ArtifactStream       = "stream"       // the engine's raw output
 	ArtifactCheckpoint   = "checkpoint"   // git bundle like ArtifactBundle: the work as it stood, unfinished
+	ArtifactDebug        = "debug"        // tar.gz that explains a run that went wrong, with a manifest of what is cut
 	ArtifactConversation = "conversation" // archive of the engine's own files that it resumes from
 )
 

@@ -5,6 +5,8 @@
 //	anvil-runner run --assignment FILE --out DIR
 //	                       the run of that file, without a server; see package desk
 //	anvil-runner contain   say what an agent would be contained by on this machine; 1 if by nothing
+//	anvil-runner debug OUT [FILE...]
+//	                       make a debug package, OUT, of this machine's facts and the files
 //	anvil-runner version   the version
 //
 // What happens in between is told in package action. Three more verbs are how it runs
@@ -40,13 +42,19 @@ func run(args []string) int {
 		return confine.GoCache(os.Stdin, os.Stdout, args[0])
 	case verb == "contain" && len(args) == 0:
 		return contain()
+	case verb == "debug" && len(args) > 0:
+		if err := runner.DebugMachine(context.Background(), job(), args[0], args[1:]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return 0
 	case verb == "version" && len(args) == 0:
 		fmt.Println("anvil-runner", version())
 		return 0
 	case verb == "run" && len(args) == 4 && args[0] == "--assignment" && args[2] == "--out":
 		return alone(args[1], args[3])
 	case verb != "run" || len(args) > 0:
-		fmt.Fprintln(os.Stderr, "usage: anvil-runner [run [--assignment FILE --out DIR]|contain|version]")
+		fmt.Fprintln(os.Stderr, "usage: anvil-runner [run [--assignment FILE --out DIR]|contain|debug OUT [FILE...]|version]")
 		return 2
 	}
 	confine.HideMemory()

@@ -13,6 +13,7 @@ import (
 func show() *cobra.Command {
 	var path string
 	var asJSON bool
+	var debugFile string
 	cmd := &cobra.Command{
 		Use:   "show TASK",
 		Short: "Show a task: its state, its runs, what models took, and the budgets",
@@ -22,6 +23,9 @@ func show() *cobra.Command {
 			cfg, err := config.Load(path)
 			if err != nil {
 				return err
+			}
+			if debugFile != "" {
+				return app.SaveDebug(cmd.Context(), cfg, anvil.TaskID(args[0]), debugFile)
 			}
 			shown, err := app.Show(cmd.Context(), cfg, anvil.TaskID(args[0]))
 			if err != nil {
@@ -37,5 +41,6 @@ func show() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&path, "config", "anvil.yaml", "the server's configuration file")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	cmd.Flags().StringVar(&debugFile, "debug", "", "write the debug package of the task's latest run that has one to this file, which must not exist")
 	return cmd
 }
