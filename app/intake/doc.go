@@ -37,9 +37,15 @@
 // with spaces in double quotes), then the instruction: the rest of the line and
 // all lines up to the next command or the end of the comment, quotes and code
 // included, for they are what the instruction speaks of. Where nothing follows
-// on the line of /anvil, it begins on the next one. help, status, stop and
-// retry, alone on the line, are verbs. A second command in a comment is not run,
-// and its author is told so.
+// on the line of /anvil, it begins on the next one. help, status, stop, retry,
+// review and handoff, alone on the line, are verbs; approve and release also with
+// the name of what they are about. plan and new stand before an instruction, and
+// what follows aside is not heard. A second command in a comment is not run, and
+// its author is told so.
+//
+// A comment on a line of a pull request is a command like any other, and brings the
+// line with it. A review that asks for changes of a pull request of ours is one
+// instruction with all its comments, if the rules say so or somebody asks for it.
 //
 // The label and an assignment to the App's bot are commands without words: do
 // what the issue asks.
