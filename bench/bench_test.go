@@ -33,6 +33,7 @@ func TestBench(t *testing.T) {
 	t.Run("demo", func(t *testing.T) { measureDemo(t, &all, bin) })
 	t.Run("egress", func(t *testing.T) { measureEgress(t, &all) })
 	t.Run("redaction", func(t *testing.T) { measureRedaction(t, &all) })
+	t.Run("session", func(t *testing.T) { measureSession(t, &all) })
 	t.Run("environment", func(t *testing.T) { measureEnvironment(t, &all) })
 	for _, name := range []string{"anvil", "anvil-runner"} {
 		info, err := os.Stat(filepath.Join(bin, name))
