@@ -7,11 +7,9 @@ import (
 	"github.com/seed-bc0cc349/anvil/app/github"
 )
 
-// maxButtons is how many buttons GitHub shows below a check run.
-const maxButtons = 3
-
 // CheckRun is the check run of a task: its live title while it is under way, then its
-// verdict, with buttons for what makes sense.
+// verdict. It has no buttons: nobody would hear that one was pressed, and the comment
+// names the commands.
 func CheckRun(d Document) github.CheckRun {
 	check := github.CheckRun{Name: "anvil", ExternalID: d.Task, DetailsURL: d.Run, Status: "in_progress", Title: d.Title}
 	switch {
@@ -45,12 +43,6 @@ func CheckRun(d Document) github.CheckRun {
 		b.WriteString(" The models took " + d.Cost + ".")
 	}
 	check.Summary, check.Annotations = b.String(), annotations(d)
-	for _, a := range d.Actions {
-		if a.Button && len(check.Actions) < maxButtons {
-			verb, _, _ := strings.Cut(a.Verb, " ")
-			check.Actions = append(check.Actions, github.CheckAction{Label: a.Label, Description: a.Effect, Identifier: verb})
-		}
-	}
 	return check
 }
 
