@@ -77,6 +77,7 @@ var law = map[string]struct {
 	"app/workflowtest": {},
 	"bench":            {},
 	"bench/relay":      {},
+	"bench/shelf":      {},
 	"bench/stamp":      {},
 	"docs":             {},
 

@@ -27,7 +27,10 @@ func TestBench(t *testing.T) {
 	t.Run("ready", func(t *testing.T) { measureReady(t, &all, w) })
 	s := serve(t, bin, w.config, w.address)
 	t.Run("tasks", func(t *testing.T) { measureTasks(t, &all, w, s) })
-	t.Run("door", func(t *testing.T) { measureDoor(t, &all, w) })
+	t.Run("door", func(t *testing.T) {
+		measureDoor(t, &all, w)
+		measureLargeDoor(t, &all, w)
+	})
 	s.stop(t)
 	t.Run("models", func(t *testing.T) { measureModels(t, &all, w) })
 	t.Run("demo", func(t *testing.T) { measureDemo(t, &all, bin) })

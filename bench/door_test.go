@@ -9,12 +9,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/seed-bc0cc349/anvil/app"
+	"github.com/seed-bc0cc349/anvil/app/github/githubtest"
 )
 
 // measureDoor sends webhooks at a fixed rate, whether or not the former ones have
@@ -91,6 +93,9 @@ func (w *town) sign(body []byte) string {
 // bytes each. No two are the same: a copy would be known as one.
 func (w *town) comments(t *testing.T, size, n int) [][]byte {
 	t.Helper()
+	if !slices.ContainsFunc(w.hub.Deliveries(), func(d githubtest.Delivery) bool { return d.Event == "issue_comment" }) {
+		w.task(t, w.small) // it begins with a comment
+	}
 	for _, d := range w.hub.Deliveries() {
 		if d.Event != "issue_comment" {
 			continue

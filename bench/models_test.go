@@ -92,7 +92,7 @@ func newModels(t *testing.T, w *town) *models {
 		t.Fatal(err)
 	}
 	m.server = serve(t, w.bin, file, address)
-	m.peer = startRelay(t, w.bin, peer, direct)
+	m.peer = startPeer(t, filepath.Join(w.bin, "relay"), peer, direct)
 	m.ways = map[string]string{
 		"direct": direct + "/v1/chat/completions", "peer": "http://" + peer + "/v1/chat/completions",
 		"anvil": fmt.Sprintf("http://%s/api/v1/runs/%s/model/v1/chat/completions", address, run),
@@ -441,10 +441,10 @@ type noQueue struct{}
 
 func (noQueue) EnqueueTx(context.Context, *sql.Tx, ...anvil.Job) error { return nil }
 
-// startRelay starts the peer, and waits until it answers.
-func startRelay(t *testing.T, bin, address, target string) *server {
+// startPeer starts a program that serves at an address, and waits until it answers.
+func startPeer(t *testing.T, program, address string, args ...string) *server {
 	t.Helper()
-	cmd := exec.Command(filepath.Join(bin, "relay"), address, target)
+	cmd := exec.Command(program, append([]string{address}, args...)...)
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -21,7 +21,7 @@ func build(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", dir+string(filepath.Separator),
-		"./cmd/anvil", "./cmd/anvil-runner", "./cmd/anvil-sample-agent", "./bench/stamp", "./bench/relay")
+		"./cmd/anvil", "./cmd/anvil-runner", "./cmd/anvil-sample-agent", "./bench/stamp", "./bench/relay", "./bench/shelf")
 	cmd.Dir, cmd.Env = "..", append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
