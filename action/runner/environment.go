@@ -38,7 +38,7 @@ func (j *job) environment(ctx context.Context, w *workspace.Workspace) error {
 		return err
 	}
 	defer root.Close()
-	found, err := devcontainer.Find(root, "")
+	found, err := devcontainer.Find(root, on.Name)
 	if err != nil || found == nil {
 		return err
 	}

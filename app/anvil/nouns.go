@@ -258,6 +258,9 @@ type Rules struct {
 	Base   string `json:"base,omitempty"`
 	Engine string `json:"engine,omitempty"`
 	Model  string `json:"model,omitempty"`
+	// Environment is the name of the dev container to work in, or none; empty leaves
+	// the choice to the repository's files.
+	Environment string `json:"environment,omitempty"`
 	// Setup lists the commands that prepare the environment, for the agent and for
 	// the checks.
 	Setup          []string `json:"setup,omitempty"`

@@ -190,7 +190,7 @@ func (s *Server) assignment(story anvil.Story, run anvil.Run, token, readToken s
 		RepairRounds: s.Terms.RepairRounds,
 		Containment:  s.containment(run),
 		Images:       s.Images,
-		Environment:  s.Environment,
+		Environment:  s.environment(run),
 		Model:        s.Relays != nil && s.Relays(engine.Kind),
 		Limits: runapi.Limits{
 			WorkSeconds: int(s.Terms.Work / time.Second), VerifySeconds: int(s.Terms.Verify / time.Second),
@@ -206,6 +206,13 @@ func (s *Server) containment(run anvil.Run) runapi.Containment {
 	c := s.Containment
 	c.Allow = slices.Concat(c.Allow, run.Rules.AllowHosts)
 	return c
+}
+
+// environment is the operator's, with the repository's choice among its dev containers.
+func (s *Server) environment(run anvil.Run) runapi.Environment {
+	e := s.Environment
+	e.Name = run.Rules.Environment
+	return e
 }
 
 // promptOf is the snapshot that intake took, and what was asked and answered since.

@@ -19,7 +19,9 @@ func TestAClaimIsAnsweredWithAllThatARunNeeds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	run := w.dispatched("d")
-	w.amend(run, func(r *anvil.Run) { r.Rules.AllowHosts = []string{".repository.example"} })
+	w.amend(run, func(r *anvil.Run) {
+		r.Rules.AllowHosts, r.Rules.Environment, r.Rules.Setup = []string{".repository.example"}, "go", []string{"make deps"}
+	})
 	got, err := w.claim(run)
 	if err != nil {
 		t.Fatal(err)
@@ -32,6 +34,8 @@ func TestAClaimIsAnsweredWithAllThatARunNeeds(t *testing.T) {
 		BaseRef:    "main", BaseCommit: strings.Repeat("a", 40), ReadToken: "ghs_read",
 		Engine:       runapi.Engine{Name: "sample", Kind: "command", Command: []string{"agent"}, Model: "small"},
 		Prompt:       runapi.Prompt{Instruction: "fix it", IssueNumber: 12, IssueTitle: "It is broken", IssueBody: "very", Digest: "d1"},
+		Environment:  runapi.Environment{Name: "go"},
+		Setup:        []string{"make deps"},
 		Verify:       []string{"make test"},
 		VerifySource: "command",
 		Containment:  runapi.Containment{Network: "proxy", Allow: []string{"operator.example", ".repository.example"}},

@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -30,11 +31,15 @@ const (
 	maxHosts    = 50
 )
 
+// environmentName is what a folder below .devcontainer may be called; none is one too.
+var environmentName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$`)
+
 // file is .github/anvil.yml. config/policy.example.yml is its manual.
 type file struct {
 	Base        string       `yaml:"base"`
 	Engine      string       `yaml:"engine"`
 	Model       string       `yaml:"model"`
+	Environment string       `yaml:"environment"`
 	Setup       strict.Lines `yaml:"setup"`
 	Verify      strict.Lines `yaml:"verify"`
 	PullRequest struct {
@@ -67,6 +72,9 @@ func Parse(text []byte, commit string, validRef func(string) error) (anvil.Rules
 		if rule := BrokenRule(f.Base, validRef); rule != "" {
 			return bad("base", strict.Quote(f.Base)+" cannot be used: "+rule, "Name a branch, without refs/heads/")
 		}
+	}
+	if f.Environment != "" && !environmentName.MatchString(f.Environment) {
+		return bad("environment", strict.Quote(f.Environment)+" is no name of a dev container", "Write NAME of .devcontainer/NAME/devcontainer.json, or none")
 	}
 	if what := commands(f.Setup); what != "" {
 		return bad("setup", what, fmt.Sprintf("List 1 to %d command lines, or remove the key", maxCommands))
@@ -103,6 +111,7 @@ func Parse(text []byte, commit string, validRef func(string) error) (anvil.Rules
 		Base:           f.Base,
 		Engine:         f.Engine,
 		Model:          f.Model,
+		Environment:    f.Environment,
 		Setup:          f.Setup,
 		Verify:         f.Verify,
 		AllowProtected: f.Protected.Allow,

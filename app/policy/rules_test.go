@@ -29,7 +29,7 @@ func TestTheExampleIsReadAsItSays(t *testing.T) {
 	}
 	want := anvil.Rules{
 		Commit: "0123456789abcdef", Base: "main", Engine: "sample", Model: "small",
-		Setup: []string{"go mod download"}, Verify: []string{"go vet ./...", "go test ./..."}, AllowProtected: []string{".github/ISSUE_TEMPLATE/**"},
+		Environment: "go", Setup: []string{"go mod download"}, Verify: []string{"go vet ./...", "go test ./..."}, AllowProtected: []string{".github/ISSUE_TEMPLATE/**"},
 		AllowHosts: []string{"docs.example.com"}, OnReview: "ask",
 	}
 	if !reflect.DeepEqual(rules, want) {

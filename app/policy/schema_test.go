@@ -119,6 +119,7 @@ func corpus() (good, bad []string) {
 		"pull_request: {ready: true}", "pull_request: {}", "protected: {allow: []}", "protected: {allow: .github/ISSUE_TEMPLATE/**}",
 		"protected: {allow: ['**/CODEOWNERS', '.github/*.md', '.github/[a-z]*.yml']}",
 		"network: {allow: [example.com, .example.com, a-b.example.co]}", "network: {allow: docs.example.com}",
+		"environment: go", "environment: none", "environment: v1.2_a-b", "environment: 7", "setup: make deps", "setup: [make a, make b]",
 		"approvals: anyone", "approvals: others", "tools: {propose_issue: false}",
 	}
 	bad = []string{
@@ -135,6 +136,8 @@ func corpus() (good, bad []string) {
 		"network: {allow: ['*']}", "network: {allow: '*.example.com'}", "network: {allow: 'https://example.com'}", "network: {allow: Example.com}",
 		"network: {allow: localhost}", "network: {allow: a.localhost}", "network: {allow: metadata.google.internal}", "network: {allow: 'example.com:443'}",
 		"network: {allow: 10.0.0.1}", "network: {deny: a.example}", many("network: {allow", "a.example", 50) + "}",
+		"environment: ../go", "environment: a/b", "environment: -x", "environment: .hidden", "environment: [go]", "environment: " + line(101),
+		"setup: []", "setup: ''", "setup: {run: make}", many("setup", "make", 20),
 		"approvals: me", "approvals: [anyone]", "tools: {propose_issue: sometimes}", "tools: {shell: true}", "tools:",
 	}
 	return good, bad

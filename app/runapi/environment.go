@@ -9,6 +9,9 @@ import (
 // value is the runner's own system.
 type Environment struct {
 	DevContainer bool `json:"dev_container,omitempty"`
+	// Name chooses one of several dev containers, or none; empty is the repository's
+	// usual one.
+	Name string `json:"name,omitempty"`
 	// Allow lists the keys that touch the host and are allowed by the operator.
 	Allow []string `json:"allow,omitempty"`
 	// BuildSeconds bounds a build. Zero: twenty minutes.
