@@ -57,6 +57,10 @@ lint: ## gofmt, vet, staticcheck, actionlint, go mod tidy
 bench: ## measure, as ratios against a peer or a limit in the same run
 	go test -count=1 -timeout 25m -run TestBench -v ./bench
 
+.PHONY: release
+release: ## every program of a release into dist/, built twice and compared; VERSION=vX.Y.Z
+	.ci/release $(VERSION) dist
+
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf bin
+	rm -rf bin dist

@@ -89,8 +89,14 @@ func contain() int {
 	return 0
 }
 
-// version is the module's version, or the commit it was built from.
+// stamped is the version of a release, set by .ci/release.
+var stamped string
+
+// version is the release's, or the commit that this was built from.
 func version() string {
+	if stamped != "" {
+		return stamped
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
