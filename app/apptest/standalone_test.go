@@ -16,8 +16,12 @@ import (
 	"github.com/seed-bc0cc349/anvil/app/github/githubtest"
 )
 
-// loneKey is what the agent of a run without a server must find nowhere.
-const loneKey = "canary-model-key-5c1e0d9b8a7f6e5d4c3b2a19"
+// loneKey is what the agent of a test's run without a server must find nowhere. Each test
+// has its own: an agent that looks at every process of the machine sees those of other
+// tests, too.
+func loneKey(t *testing.T) string {
+	return fmt.Sprintf("canary-model-key-5c1e0d9b8a7f6e5d4c3b2a19-%s-%d", t.Name(), os.Getpid())
+}
 
 // lone is Anvil without a server: a repository, and two jobs of one workflow run.
 type lone struct {
@@ -132,7 +136,7 @@ func (l *lone) readJob() bool {
 	if bytes.Contains(assignment, []byte("ghs_")) {
 		l.t.Error("the assignment holds a token")
 	}
-	if err := l.run(may, []string{"ANVIL_MODEL_KEY=" + loneKey, "ANVIL_READ_TOKEN=$TOKEN"}, "anvil-runner", "run", "--assignment", file, "--out", l.handed); err != nil {
+	if err := l.run(may, []string{"ANVIL_MODEL_KEY=" + loneKey(l.t), "ANVIL_READ_TOKEN=$TOKEN"}, "anvil-runner", "run", "--assignment", file, "--out", l.handed); err != nil {
 		l.t.Fatalf("run: %v\n%s", err, l.said)
 	}
 	return true
@@ -219,7 +223,7 @@ func TestStandaloneKey(t *testing.T) {
 	t.Parallel()
 	var authorized bool
 	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		authorized = r.Header.Get("Authorization") == "Bearer "+loneKey
+		authorized = r.Header.Get("Authorization") == "Bearer "+loneKey(t)
 		w.Header().Set("Content-Type", "application/json")
 		fmt.Fprint(w, `{"id":"r","output":[],"usage":{"input_tokens":70,"output_tokens":7,"input_tokens_details":{"cached_tokens":20}}}`)
 	}))
@@ -227,7 +231,7 @@ func TestStandaloneKey(t *testing.T) {
 	l := newLone(t, `
 curl -sS -H "Authorization: Bearer $ANVIL_MODEL_TOKEN" -H 'Content-Type: application/json' -d '{"model":"m"}' "$ANVIL_MODEL_URL/v1/responses" > answer.txt
 { env; cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline; find "$RUNNER_TEMP" "$HOME" /tmp/anvil* -type f -size -64k -exec cat {} +; } > /dev/shm/seen.$$ 2>/dev/null
-grep -a -c 'canary-mode[l]' /dev/shm/seen.$$ > hello.txt
+grep -a -c '`+strings.Replace(loneKey(t), "canary", "canar[y]", 1)+`' /dev/shm/seen.$$ > hello.txt
 env > env.txt
 rm -f /dev/shm/seen.$$
 echo done
@@ -238,7 +242,7 @@ echo done
 	if !l.readJob() {
 		t.Fatal(l.said)
 	}
-	l.lacksKey("the log", []byte(strings.ReplaceAll(l.said, "::add-mask::"+loneKey, "")))
+	l.lacksKey("the log", []byte(strings.ReplaceAll(l.said, "::add-mask::"+loneKey(t), "")))
 	l.must(filepath.WalkDir(l.handed, func(path string, d os.DirEntry, err error) error {
 		if err == nil && d.Type().IsRegular() {
 			b, readErr := os.ReadFile(path)
@@ -271,7 +275,7 @@ echo done
 
 func (l *lone) lacksKey(where string, b []byte) {
 	l.t.Helper()
-	if bytes.Contains(b, []byte(loneKey)) {
+	if bytes.Contains(b, []byte(loneKey(l.t))) {
 		l.t.Errorf("the key is in %s", where)
 	}
 }
