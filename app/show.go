@@ -51,7 +51,9 @@ type ShownRun struct {
 	URL     string         `json:"url,omitempty"`
 	Usage   anvil.Usage    `json:"usage"`
 	Problem *anvil.Problem `json:"problem,omitempty"`
-	Debug   string         `json:"debug,omitempty"` // digest of its debug package; see SaveDebug
+	// Environment is the dev container that it worked in, with its image's digest.
+	Environment *anvil.Environment `json:"environment,omitempty"`
+	Debug       string             `json:"debug,omitempty"` // digest of its debug package; see SaveDebug
 }
 
 // ShownModel is what one model at one upstream took. Refused calls are none.
@@ -111,6 +113,9 @@ func shownOf(story anvil.Story, calls []anvil.ModelCall) *Shown {
 	}
 	for _, run := range story.Runs {
 		r := ShownRun{Run: string(run.ID), State: string(run.State), Engine: run.Engine.Name, Model: run.Engine.Model, URL: run.Placement.URL, Problem: run.Problem}
+		if run.Report != nil {
+			r.Environment = run.Report.Environment
+		}
 		for _, c := range calls {
 			if c.Run == run.ID {
 				r.Usage.Add(c.Usage)

@@ -80,6 +80,7 @@ func TestShow(t *testing.T) {
 		t.Errorf("%s, %v", b, err)
 	}
 	saveDebug(t, s, cfg, task.ID)
+	showsEnvironment(t, s, cfg, task.ID)
 	if _, err := app.Show(ctx, cfg, "nosuchtask"); err == nil || !strings.Contains(err.Error(), "TASK_UNKNOWN") {
 		t.Errorf("a task that is not there: %v", err)
 	}
@@ -88,6 +89,26 @@ func TestShow(t *testing.T) {
 type noJobs struct{}
 
 func (noJobs) EnqueueTx(context.Context, *sql.Tx, ...anvil.Job) error { return nil }
+
+// As JSON, a run has the dev container that it worked in, with its image's digest.
+func showsEnvironment(t *testing.T, s *store.Store, cfg *config.Config, task anvil.TaskID) {
+	t.Helper()
+	used := anvil.Environment{Path: ".devcontainer/devcontainer.json", Key: "k", Image: "sha256:" + strings.Repeat("ab", 32), Warm: true, DurationMS: 3240}
+	if _, err := s.Amend(t.Context(), anvil.RunIDFor(task, 1), func(r *anvil.Run) error {
+		r.Report = &anvil.Report{Result: "proposed", Environment: &used}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	shown, err := app.Show(t.Context(), cfg, task)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `"environment":{"path":".devcontainer/devcontainer.json","key":"k","image":"` + used.Image + `","warm":true,"duration_ms":3240}`
+	if b, err := json.Marshal(shown); err != nil || !strings.Contains(string(b), want) {
+		t.Errorf("%s, %v", b, err)
+	}
+}
 
 // A run's debug package is had while the server is in the middle of storing something.
 func saveDebug(t *testing.T, s *store.Store, cfg *config.Config, task anvil.TaskID) {

@@ -40,6 +40,9 @@ func TestDevcontainerRun(t *testing.T) {
 	if !strings.Contains(s.story(), "environment Environment: dev container .devcontainer/devcontainer.json, cold") {
 		t.Errorf("no word of it in\n%s", s.story())
 	}
+	if e := s.finish.Environment; e == nil || e.Path != ".devcontainer/devcontainer.json" || e.Warm || !strings.HasPrefix(e.Image, "sha256:") {
+		t.Errorf("handed back: %+v", e)
+	}
 	s, m = machineOf(`, "privileged": true`)
 	if m.run(); s.finish.Problem == nil || s.finish.Problem.Code != "DEVC_FORBIDDEN" || !strings.Contains(s.finish.Problem.What, "privileged") {
 		t.Errorf("privileged: finish %+v", s.finish)

@@ -149,6 +149,9 @@ func (j *job) run(ctx context.Context) int {
 	for _, r := range j.refused.list() {
 		j.finish.Refused = append(j.finish.Refused, runapi.Refusal{Host: j.fit(r.Host, 200), Port: r.Port, Why: j.fit(r.Why, 200), Allow: r.Allow})
 	}
+	if j.used.Image != "" {
+		j.finish.Environment = &j.used
+	}
 	return j.report(work, life)
 }
 

@@ -348,6 +348,18 @@ type Report struct {
 	Bundle       string       `json:"bundle,omitempty"` // blob digest
 	// Refused is what the run was not allowed to reach, the first of it.
 	Refused []RefusedHost `json:"refused,omitempty"`
+	// Environment is the dev container that the run worked in; nil without one.
+	Environment *Environment `json:"environment,omitempty"`
+}
+
+// Environment is a dev container that a run worked in. All of it is the runner's word.
+type Environment struct {
+	Path       string `json:"path"`           // of its configuration in the repository
+	Name       string `json:"name,omitempty"` // of one of several
+	Key        string `json:"key"`            // stands for everything that the image is built from
+	Image      string `json:"image"`          // its digest in the engine that ran it
+	Warm       bool   `json:"warm"`           // the image had been kept, and was not built
+	DurationMS int64  `json:"duration_ms"`    // until it was ready
 }
 
 // RefusedHost is a host that a run asked for and did not get. All of it is text from

@@ -26,7 +26,8 @@ import (
 
 // A first run on an engine that has nothing builds the repository's dev container and
 // keeps its image; a run on another engine that has nothing pulls it. Both go from the
-// comment to the pull request, and the agent works in the container both times.
+// comment to the pull request, the agent works in the container both times, and people
+// are told which of the two it was.
 func TestDevcontainerColdThenWarm(t *testing.T) {
 	first, fresh := os.Getenv("ANVIL_DEVCONTAINER_HOST"), os.Getenv("ANVIL_DEVCONTAINER_FRESH")
 	if first == "" {
@@ -35,10 +36,10 @@ func TestDevcontainerColdThenWarm(t *testing.T) {
 	// The key is of the content: this line is new to the registry.
 	dockerfile := "FROM " + os.Getenv("ANVIL_DEVCONTAINER_BASE") + "\nRUN echo " + rand.Text() + " > /etc/anvil-environment\n"
 	wipeEngine(t, first)
-	cold := inDevcontainer(t, first, dockerfile)
+	cold := inDevcontainer(t, first, dockerfile, "cold")
 	wipeEngine(t, first)
 	wipeEngine(t, fresh)
-	warm := inDevcontainer(t, fresh, dockerfile)
+	warm := inDevcontainer(t, fresh, dockerfile, "warm")
 	if got, want := kindsOf(cold), []string{runapi.KindCacheLookup, runapi.KindCacheMiss, runapi.KindCachePush}; !slices.Equal(got, want) {
 		t.Fatalf("the cold run: %v, want %v", got, want)
 	}
@@ -165,11 +166,24 @@ func startFaulty(t *testing.T, registry string) *faulty {
 }
 
 // inDevcontainer lets an agent that tells of its environment work on a repository with a
-// dev container, on a job whose engine is at host, and returns what the cache did.
-func inDevcontainer(t *testing.T, host, dockerfile string) []cached {
+// dev container, on a job whose engine is at host, and returns what the cache did. The
+// comment and the pull request have to say how the container came about: cold or warm.
+func inDevcontainer(t *testing.T, host, dockerfile, how string) []cached {
 	t.Helper()
 	w := withDevcontainer(t, host, os.Getenv("ANVIL_DEVCONTAINER_REGISTRY"), dockerfile, Settings{})
-	return w.work(t, 1)
+	steps := w.work(t, 1)
+	told := "dev container `.devcontainer/devcontainer.json`, " + how + ", "
+	comments, err := w.BotComments()
+	must(t, err)
+	if len(comments) != 1 || !strings.Contains(comments[0].Body, told) {
+		t.Errorf("no comment says %q: %+v", told, comments)
+	}
+	pulls, err := list[githubtest.PullRequest](w.GitHub, w.Repository, "pulls")
+	must(t, err)
+	if len(pulls) != 1 || !strings.Contains(pulls[0].Body, told) {
+		t.Errorf("no pull request says %q: %+v", told, pulls)
+	}
+	return steps
 }
 
 // withDevcontainer is a server and a repository whose dev container's image is kept in

@@ -279,6 +279,11 @@ func ReportOf(run anvil.Run, req runapi.FinishRequest) *anvil.Report {
 	for _, r := range req.Refused[:min(len(req.Refused), 50)] {
 		report.Refused = append(report.Refused, anvil.RefusedHost{Host: cut(r.Host, 130), Port: cut(r.Port, 5), Why: cut(r.Why, 200), Allow: cut(r.Allow, 255)})
 	}
+	if e := req.Environment; e != nil {
+		report.Environment = &anvil.Environment{
+			Path: cut(e.Path, 300), Name: cut(e.Name, 100), Key: cut(e.Key, 100), Image: cut(e.Image, 100), Warm: e.Warm, DurationMS: max(0, e.Milliseconds),
+		}
+	}
 	switch report.Verification.Status {
 	case anvil.Passed, anvil.NotPassed:
 	default:

@@ -382,6 +382,21 @@ func TestAVerificationIsNoBetterThanItsChecks(t *testing.T) {
 	}
 }
 
+// What a runner says of its environment is kept, cut and on one line.
+func TestAnEnvironmentIsKept(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	run, h := w.working("d")
+	used := runapi.EnvironmentUsed{Path: "a\x1b[31m\nb", Key: strings.Repeat("k", 200), Image: "sha256:" + digestOf("an image"), Warm: true, Milliseconds: 3240}
+	if _, err := h.Finish(t.Context(), runapi.FinishRequest{Result: runapi.Unchanged, Environment: &used}); err != nil {
+		t.Fatal(err)
+	}
+	want := anvil.Environment{Path: "a b", Key: strings.Repeat("k", 100), Image: used.Image, Warm: true, DurationMS: 3240}
+	if got := w.run(run).Report.Environment; got == nil || *got != want {
+		t.Errorf("stored %+v, want %+v", got, want)
+	}
+}
+
 func TestAStopIsHeardAndEndsTheRunAsCancelled(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -36,8 +36,8 @@ func CheckRun(d Document) github.CheckRun {
 	b.WriteString(refused(d))
 	b.WriteString(changed(d.Change))
 	fmt.Fprintf(&b, "Asked for by %s%s.", d.Requester.Login, where(d))
-	if d.Environment != "" {
-		b.WriteString(" " + capital(d.Environment) + ".")
+	if d.Environment != nil {
+		b.WriteString(" " + capital(d.Environment.told(d.Environment.Path.Code())) + ".")
 	}
 	if d.Cost != "" {
 		b.WriteString(" The models took " + d.Cost + ".")

@@ -123,8 +123,8 @@ func footer(d Document) string {
 	if !d.Engine.Empty() {
 		parts = append(parts, "engine "+d.Engine.Line(80))
 	}
-	if d.Environment != "" {
-		parts = append(parts, d.Environment)
+	if d.Environment != nil {
+		parts = append(parts, d.Environment.told(d.Environment.Path.Code()))
 	}
 	if d.BaseCommit != "" {
 		parts = append(parts, fmt.Sprintf("from `%s`@`%.7s`", d.Base, d.BaseCommit))

@@ -51,7 +51,7 @@ type Document struct {
 	Places       []Place  // that a check run points at
 
 	Engine      sanitize.Text // and its model
-	Environment string
+	Environment *Environment  // nil: the runner's own system, or nobody has told yet
 	Cost        string
 
 	Run     string // address of the workflow run; empty until there is one
@@ -157,6 +157,13 @@ type File struct {
 	Path                 sanitize.Text
 	Status               string // A, M, D or T
 	Additions, Deletions int
+}
+
+// Environment is the dev container that a run worked in.
+type Environment struct {
+	Path sanitize.Text // of its configuration
+	Warm bool          // its image had been kept, and was not built
+	Took time.Duration // until it was ready
 }
 
 // RefusedHost is what a run was not allowed to reach.

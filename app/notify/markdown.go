@@ -162,6 +162,16 @@ func count(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
+// told is an environment in a few words; path is its configuration in the form that is
+// safe where they stand.
+func (e *Environment) told(path string) string {
+	how := "cold"
+	if e.Warm {
+		how = "warm"
+	}
+	return fmt.Sprintf("dev container %s, %s, %s", path, how, duration(e.Took))
+}
+
 // cell is a code span for a table.
 func cell(text sanitize.Text) string { return strings.ReplaceAll(text.Code(), "|", "\\|") }
 

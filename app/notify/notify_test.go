@@ -93,6 +93,13 @@ func answered(s *anvil.Story) {
 
 func merged(s *anvil.Story) { s.Session.PullRequest = 13 }
 
+// inDevContainer lets the run have worked in the repository's dev container.
+func inDevContainer(s *anvil.Story) {
+	s.Runs[0].Report.Environment = &anvil.Environment{
+		Path: ".devcontainer/devcontainer.json", Key: "k", Image: "sha256:" + strings.Repeat("ab", 32), Warm: true, DurationMS: 3_240,
+	}
+}
+
 func spent(s *anvil.Story) {
 	s.Usage = anvil.Usage{Calls: 31, Input: 41_200, Cached: 310_000, CacheWrite: 22_000, Output: 9_480, Reasoning: 3_000, CostMicros: 4_021_300}
 }
@@ -122,6 +129,7 @@ func hostile(s *anvil.Story) {
 	s.Runs[0].Report.Verification.Checks[0].OutputTail = "````\n" + evil
 	s.Runs[0].Report.Verification.Status = anvil.NotPassed
 	s.Runs[0].Verdict.Files[0].Path = "a`b|c\n@team.go"
+	s.Runs[0].Report.Environment = &anvil.Environment{Path: ".devcontainer/`" + evil + "/devcontainer.json"}
 }
 
 // Every state as people see it, kept in files that can be read in a review.
@@ -174,11 +182,12 @@ func TestGolden(t *testing.T) {
 		"notices": story(anvil.Queued, func(s *anvil.Story) {
 			s.Task.Command.Notices = []*anvil.Problem{anvil.Problemf("CMD_MULTIPLE", "Post the others as comments of their own.", "the comment has 2 commands, and only the first one runs")}
 		}),
-		"hostile":     story(anvil.Succeeded, merged, hostile),
-		"cost":        story(anvil.Succeeded, merged, spent),
-		"budget-low":  story(anvil.Working, spent, noted(anvil.KindBudgetLow, "$4.02 of the budget of the run ($5.00) are used")),
-		"budget-wait": story(anvil.Queued, noted(anvil.KindBudgetWait, "the budget of the user per day ($50.00) is used up; it begins anew at 2026-11-23 00:00 UTC")),
-		"budget-over": story(anvil.Failed, spent, problem(anvil.Problemf(anvil.CodeBudgetExceeded, "Ask for less at a time.", "the budget of the run ($5.00) is used up"))),
+		"dev-container": story(anvil.Succeeded, merged, spent, inDevContainer),
+		"hostile":       story(anvil.Succeeded, merged, hostile),
+		"cost":          story(anvil.Succeeded, merged, spent),
+		"budget-low":    story(anvil.Working, spent, noted(anvil.KindBudgetLow, "$4.02 of the budget of the run ($5.00) are used")),
+		"budget-wait":   story(anvil.Queued, noted(anvil.KindBudgetWait, "the budget of the user per day ($50.00) is used up; it begins anew at 2026-11-23 00:00 UTC")),
+		"budget-over":   story(anvil.Failed, spent, problem(anvil.Problemf(anvil.CodeBudgetExceeded, "Ask for less at a time.", "the budget of the run ($5.00) is used up"))),
 	}
 	for name, s := range stories {
 		t.Run(name, func(t *testing.T) {

@@ -19,7 +19,7 @@ func Of(s anvil.Story) Document {
 		Task: string(s.Task.ID), Phase: phaseOf(s), Attempt: run.Attempt,
 		Issue: s.Session.Issue, OnPull: command.Thread.PullRequest && s.Session.Issue == command.Thread.Issue, PullRequest: s.Session.PullRequest, Branch: s.Session.Branch, Base: run.BaseRef, BaseCommit: run.BaseCommit,
 		Requester: person(command.Requester), Asked: sanitize.From(command.Prompt.Instruction), Handed: command.Comment == 0, Subject: subject(s),
-		Question: questionOf(run), Notices: noticesOf(s), Environment: environment(s), Cost: Usage(s.Usage),
+		Question: questionOf(run), Notices: noticesOf(s), Environment: environmentOf(run), Cost: Usage(s.Usage),
 		Answer: answerOf(run), Verification: verificationOf(run), Change: changeOf(run), Run: run.Placement.URL,
 		Comment: s.Effects["comment/"+string(s.Task.ID)].URL, Places: places(s),
 	}
@@ -178,6 +178,15 @@ func changeOf(run anvil.Run) *Change {
 		c.Files = append(c.Files, File{Path: sanitize.From(f.Path), Status: f.Status, Additions: f.Additions, Deletions: f.Deletions})
 	}
 	return c
+}
+
+// environmentOf is what a run's programs ran in, if its runner told.
+func environmentOf(run anvil.Run) *Environment {
+	if run.Report == nil || run.Report.Environment == nil {
+		return nil
+	}
+	e := run.Report.Environment
+	return &Environment{Path: sanitize.From(e.Path), Warm: e.Warm, Took: time.Duration(e.DurationMS) * time.Millisecond}
 }
 
 // refusedOf lists what a run was not allowed to reach, what can be allowed first, and

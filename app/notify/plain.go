@@ -49,6 +49,9 @@ func Plain(d Document) string {
 	if len(d.Refused) > 0 {
 		line("  %s refused in the network", count(len(d.Refused), "place"))
 	}
+	if d.Environment != nil {
+		line("  %s", d.Environment.told(d.Environment.Path.Plain(200)))
+	}
 	if d.Cost != "" {
 		line("  models: %s", d.Cost)
 	}

@@ -57,8 +57,8 @@ func section(d Document, level string) string {
 		fmt.Fprintf(&b, " [Workflow run](%s) ·", d.Run)
 	}
 	fmt.Fprintf(&b, " task `%s`", d.Task)
-	if d.Environment != "" {
-		b.WriteString(" · " + d.Environment)
+	if d.Environment != nil {
+		b.WriteString(" · " + d.Environment.told(d.Environment.Path.Code()))
 	}
 	if d.Cost != "" {
 		b.WriteString(" · " + d.Cost)

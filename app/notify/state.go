@@ -88,6 +88,3 @@ func actions(s anvil.Story, d Document) []Action {
 	}
 	return nil
 }
-
-// environment says in what a run's programs ran, if its runner told.
-func environment(s anvil.Story) string { return "" }

@@ -303,6 +303,8 @@ type FinishRequest struct {
 	Problem      *Error       `json:"problem,omitempty"` // with Failed or Cancelled
 	// Refused is what the egress proxy refused, each once, the first of it.
 	Refused []Refusal `json:"refused,omitempty"`
+	// Environment is the dev container that the run worked in; nil without one.
+	Environment *EnvironmentUsed `json:"environment,omitempty"`
 }
 
 // Refusal is a request to a host that the egress proxy refused. It is the Data of a
