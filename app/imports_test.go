@@ -57,6 +57,7 @@ var law = map[string]struct {
 	"app/gateway/modeltest":                 {},
 	"app/github/githubtest":                 {allow: []string{"app/simulated"}},
 	"app/slack/slacktest":                   {allow: []string{"app/simulated"}},
+	"app/linear/lineartest":                 {allow: []string{"app/simulated"}},
 	"app/github/githubtest/openapi":         {},
 	"app/github/githubtest/openapi/extract": {},
 
