@@ -68,7 +68,8 @@
 // runner. Services that hops use: store and queue (one SQLite database), blob
 // (artifacts by digest), seal (what only this server can read in it), github (the
 // few calls we make; beside it githubtest, a GitHub that is simulated, as
-// gateway/modeltest is a model that follows a script), git (the git program,
+// gateway/modeltest is a model that follows a script), linear (the same of Linear, with
+// lineartest), git (the git program,
 // hardened), policy (who may have what), sanitize (text from outside made safe),
 // secret (what looks like one, found and masked).
 //

@@ -46,6 +46,7 @@ var law = map[string]struct {
 	"app/seal":     {allow: []string{"app/anvil", "app/blob"}},
 	"app/git":      {allow: []string{"app/anvil"}},
 	"app/github":   {allow: []string{"app/anvil"}},
+	"app/linear":   {allow: []string{"app/anvil"}},
 	"app/policy":   {allow: []string{"app/anvil", "config/hostlist", "config/strict"}},
 	"app/sanitize": {allow: []string{"app/anvil"}},
 	"app/secret":   {},
@@ -101,7 +102,7 @@ var law = map[string]struct {
 }
 
 var (
-	hopMay = []string{"app/anvil", "app/runapi", "app/policy", "app/queue", "app/blob", "app/git", "app/github", "app/sanitize", "app/secret"}
+	hopMay = []string{"app/anvil", "app/runapi", "app/policy", "app/queue", "app/blob", "app/git", "app/github", "app/linear", "app/sanitize", "app/secret"}
 	inJob  = []string{"app/runapi", "action/agent", "action/confine", "action/conversation", "action/debug", "action/desk", "action/devcontainer", "action/egress", "action/endpoint", "action/imagecache", "action/joblog", "action/redact", "action/runner", "action/verify", "action/workspace"}
 )
 
