@@ -19,6 +19,9 @@ func (j *job) writeStep() {
 		j.log.Actions().SetOutput("result", string(j.finish.Result))
 		j.log.Actions().SetOutput("state", j.state)
 		j.log.Actions().SetOutput("debug", j.debugFile)
+		if j.cache != nil {
+			j.log.Actions().SetOutput("cache", j.cache.Account())
+		}
 	}
 }
 

@@ -1,0 +1,177 @@
+package workflowtest
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// A released action starts the anvil-runner that it was released with, wherever it
+// finds it, and nothing else.
+func TestWorkflowReleasedActionStartsTheReleasedRunner(t *testing.T) {
+	t.Parallel()
+	const released, another = "#!/bin/sh\necho released PLATFORM $$ $1\n", "#!/bin/sh\necho another PLATFORM $$ $1\n"
+	for name, c := range map[string]struct {
+		onPath, served string // empty: there is none
+		env            []string
+		says           string // of the step's output; PID stands for the step's process
+		fails          bool
+		downloads      int64
+	}{
+		"on the PATH":               {onPath: released, served: another, says: "released linux_amd64 PID run\n"},
+		"another one on the PATH":   {onPath: another, served: released, says: "released linux_amd64 PID run\n", downloads: 1},
+		"none on the PATH":          {served: released, says: "released linux_amd64 PID run\n", downloads: 1},
+		"on an arm":                 {served: released, env: []string{"RUNNER_ARCH=ARM64"}, says: "released linux_arm64 PID run\n", downloads: 1},
+		"on a mac":                  {served: released, env: []string{"RUNNER_OS=macOS"}, says: "released darwin_amd64 PID run\n", downloads: 1},
+		"the download was changed":  {served: another, says: "::error::ACTION_DIGEST: ", fails: true, downloads: 1},
+		"both were changed":         {onPath: another, served: another, says: "::error::ACTION_DIGEST: ", fails: true, downloads: 1},
+		"no such release":           {says: "::error::ACTION_DOWNLOAD: ", fails: true, downloads: 1},
+		"another one, no release":   {onPath: another, says: "::error::ACTION_DOWNLOAD: ", fails: true, downloads: 1},
+		"on a system of no release": {onPath: another, served: released, env: []string{"RUNNER_OS=Windows"}, says: "::error::ACTION_PLATFORM: ", fails: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var downloads atomic.Int64
+			hub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				downloads.Add(1)
+				platform, found := strings.CutPrefix(r.URL.Path, "/acme/anvil/releases/download/v1.2.3/anvil-runner_")
+				if c.served == "" || !found {
+					http.NotFound(w, r)
+					return
+				}
+				_, _ = w.Write([]byte(built(c.served, platform)))
+			}))
+			t.Cleanup(hub.Close)
+			dir := t.TempDir()
+			if c.onPath != "" {
+				writeProgram(t, filepath.Join(dir, "anvil-runner"), built(c.onPath, "linux_amd64"))
+			}
+			tree := releaseTree(t, released)
+			if out, err := releaseAction(t, tree, "acme/anvil").CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			cmd := scriptCommand(t, "PATH="+dir+string(os.PathListSeparator)+os.Getenv("PATH"),
+				"GITHUB_SERVER_URL="+hub.URL, "NO_PROXY=127.0.0.1", "RUNNER_OS=Linux", "RUNNER_ARCH=X64")
+			cmd.Env = append(cmd.Env, append(written(t, tree), c.env...)...)
+			out, err := cmd.CombinedOutput()
+			says := strings.ReplaceAll(c.says, "PID", fmt.Sprint(cmd.Process.Pid))
+			if (err != nil) != c.fails || !strings.Contains(string(out), says) {
+				t.Errorf("%v, and the step said %q; want %q in it", err, out, says)
+			}
+			if strings.Contains(string(out), "another ") {
+				t.Errorf("another program was started: %q", out)
+			}
+			if got := downloads.Load(); got != c.downloads {
+				t.Errorf("%d downloads, want %d", got, c.downloads)
+			}
+		})
+	}
+}
+
+// What does not fit together becomes no release.
+func TestWorkflowReleaseActionRefuses(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ file, from, to, want string }{
+		"a platform that was not built": {"dist/checksums.txt", "  anvil-runner_darwin_arm64", "  anvil-runner_plan9_arm64", "no anvil-runner_darwin_arm64"},
+		"a file that was changed":       {"dist/anvil-runner_linux_arm64", "released", "changed", "anvil-runner_linux_arm64: FAILED"},
+		"an action that is a release":   {"action.yml", `ANVIL_DIGESTS: ""`, `ANVIL_DIGESTS: "x"`, "not exactly one line"},
+		"a workflow of another action":  {".github/workflows/agent.yml", "@main", "@v0", "not exactly one line"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tree := releaseTree(t, "released")
+			path := filepath.Join(tree, c.file)
+			text := readText(t, path)
+			if !strings.Contains(text, c.from) {
+				t.Fatalf("%s has no %q", c.file, c.from)
+			}
+			if err := os.WriteFile(path, []byte(strings.Replace(text, c.from, c.to, 1)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			before := readText(t, filepath.Join(tree, "action.yml"))
+			out, err := releaseAction(t, tree, "seed-bc0cc349/anvil").CombinedOutput()
+			if err == nil || !strings.Contains(string(out), c.want) {
+				t.Errorf("%v, and it said %q; want %q in it", err, out, c.want)
+			}
+			if readText(t, filepath.Join(tree, "action.yml")) != before {
+				t.Error("action.yml was changed")
+			}
+		})
+	}
+}
+
+// releaseTree is a copy of the files that a release changes, with a release in dist
+// whose anvil-runner is built from the given text.
+func releaseTree(t *testing.T, runner string) string {
+	t.Helper()
+	tree := t.TempDir()
+	for _, name := range []string{"action.yml", ".github/workflows/agent.yml", ".ci/release-action"} {
+		writeProgram(t, filepath.Join(tree, name), readText(t, filepath.Join(root, name)))
+	}
+	var sums strings.Builder
+	for _, platform := range []string{"linux_amd64", "linux_arm64", "darwin_amd64", "darwin_arm64"} {
+		text := built(runner, platform)
+		writeProgram(t, filepath.Join(tree, "dist/anvil-runner_"+platform), text)
+		fmt.Fprintf(&sums, "%x  anvil-runner_%s\n", sha256.Sum256([]byte(text)), platform)
+	}
+	writeProgram(t, filepath.Join(tree, "dist/checksums.txt"), sums.String())
+	return tree
+}
+
+// built is a program's text on a platform.
+func built(text, platform string) string { return strings.ReplaceAll(text, "PLATFORM", platform) }
+
+// releaseAction makes the tree's action a release of the repository.
+func releaseAction(t *testing.T, tree, repository string) *exec.Cmd {
+	t.Helper()
+	agent := filepath.Join(tree, ".github/workflows/agent.yml")
+	writeProgram(t, agent, strings.ReplaceAll(readText(t, agent), "seed-bc0cc349/anvil@", repository+"@"))
+	return exec.CommandContext(t.Context(), program(t, "bash"), filepath.Join(tree, ".ci/release-action"), "v1.2.3", repository, "dist")
+}
+
+// written are the variables of a tree's action that no input decides.
+func written(t *testing.T, tree string) (env []string) {
+	t.Helper()
+	var action struct {
+		Runs struct {
+			Steps []struct{ Env map[string]string }
+		}
+	}
+	if err := yaml.Unmarshal([]byte(readText(t, filepath.Join(tree, "action.yml"))), &action); err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range action.Runs.Steps[0].Env {
+		if !strings.Contains(value, "${{") {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
+}
+
+func writeProgram(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func readText(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
