@@ -70,6 +70,9 @@ func TestWorkflowMakesAPullRequest(t *testing.T) {
 	if got := sortedKeys(body.Inputs); !slices.Equal(got, dispatchInputs) {
 		t.Errorf("the server dispatched the inputs %v, want %v", got, dispatchInputs)
 	}
+	if strings.Contains(log, jobToken) {
+		t.Error("the job's token is in the job's log")
+	}
 	if strings.Contains(log, body.Inputs["nonce"]) {
 		t.Error("the nonce is in the job's log")
 	}
@@ -95,6 +98,9 @@ func TestWorkflowTakesInputsAsText(t *testing.T) {
 		t.Error("what was typed was carried out")
 	}
 	got := readSeen(t, seenIn).Inputs
+	if got["GITHUB_TOKEN"] != jobToken {
+		t.Error("the runner has no token of the job for GitHub's registry")
+	}
 	for name, want := range typed {
 		if name = "ANVIL_" + strings.ToUpper(name); got[name] != want {
 			t.Errorf("%s is %q, want %q", name, got[name], want)

@@ -8,7 +8,8 @@
 //   - The rules of rules_test.go are about the text of the files, and run
 //     everywhere: no expression in a command line, no permission but id-token,
 //     no input of a dispatch but task, nonce and server, nobody else's action
-//     that is not pinned.
+//     that is not pinned. Files with another purpose have rules of their own
+//     (standalone_test.go, release_rules_test.go).
 //   - The action's script is run under bash as GitHub runs it (script_test.go),
 //     wherever there is bash.
 //   - The files themselves are carried out by act, an independent reader of

@@ -83,8 +83,9 @@ func TestWorkflowReleaseActionRefuses(t *testing.T) {
 	for name, c := range map[string]struct{ file, from, to, want string }{
 		"a platform that was not built": {"dist/checksums.txt", "  anvil-runner_darwin_arm64", "  anvil-runner_plan9_arm64", "no anvil-runner_darwin_arm64"},
 		"a file that was changed":       {"dist/anvil-runner_linux_arm64", "released", "changed", "anvil-runner_linux_arm64: FAILED"},
-		"an action that is a release":   {"action.yml", `ANVIL_DIGESTS: ""`, `ANVIL_DIGESTS: "x"`, "not exactly one line"},
-		"a workflow of another action":  {".github/workflows/agent.yml", "@main", "@v0", "not exactly one line"},
+		"an action that is a release":   {"action.yml", `ANVIL_DIGESTS: ""`, `ANVIL_DIGESTS: "x"`, "not exactly 1 of the line"},
+		"a workflow of another action":  {".github/workflows/agent.yml", "@main", "@v0", "not exactly 1 of the line"},
+		"a source that moves":           {".github/workflows/standalone.yml", "ref: main", "ref: v0", "not exactly 2 of the line"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -109,12 +110,33 @@ func TestWorkflowReleaseActionRefuses(t *testing.T) {
 	}
 }
 
+// The workflows of a release name that release, and nothing that moves.
+func TestWorkflowReleaseNamesItself(t *testing.T) {
+	t.Parallel()
+	tree := releaseTree(t, "released")
+	if out, err := releaseAction(t, tree, "acme/anvil").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for name, c := range map[string]struct {
+		says  string
+		times int
+	}{
+		"agent.yml":      {"uses: acme/anvil@v1.2.3\n", 1},
+		"standalone.yml": {"repository: acme/anvil, ref: v1.2.3, ", 2},
+	} {
+		text := readText(t, filepath.Join(tree, ".github/workflows", name))
+		if strings.Count(text, c.says) != c.times || strings.Contains(text, "main") {
+			t.Errorf("%s of the release:\n%s", name, text)
+		}
+	}
+}
+
 // releaseTree is a copy of the files that a release changes, with a release in dist
 // whose anvil-runner is built from the given text.
 func releaseTree(t *testing.T, runner string) string {
 	t.Helper()
 	tree := t.TempDir()
-	for _, name := range []string{"action.yml", ".github/workflows/agent.yml", ".ci/release-action"} {
+	for _, name := range []string{"action.yml", ".github/workflows/agent.yml", ".github/workflows/standalone.yml", ".ci/release-action"} {
 		writeProgram(t, filepath.Join(tree, name), readText(t, filepath.Join(root, name)))
 	}
 	var sums strings.Builder
@@ -133,8 +155,10 @@ func built(text, platform string) string { return strings.ReplaceAll(text, "PLAT
 // releaseAction makes the tree's action a release of the repository.
 func releaseAction(t *testing.T, tree, repository string) *exec.Cmd {
 	t.Helper()
-	agent := filepath.Join(tree, ".github/workflows/agent.yml")
-	writeProgram(t, agent, strings.ReplaceAll(readText(t, agent), "seed-bc0cc349/anvil@", repository+"@"))
+	for _, name := range []string{"agent.yml", "standalone.yml"} {
+		name = filepath.Join(tree, ".github/workflows", name)
+		writeProgram(t, name, strings.ReplaceAll(readText(t, name), "seed-bc0cc349/anvil", repository))
+	}
 	return exec.CommandContext(t.Context(), program(t, "bash"), filepath.Join(tree, ".ci/release-action"), "v1.2.3", repository, "dist")
 }
 

@@ -55,8 +55,10 @@ func TestWorkflowRulesAreNoticed(t *testing.T) {
 		"all secrets":              {caller, "    with:", "    secrets: inherit\n    with:", "secrets"},
 		"no permissions at all":    {caller, "permissions: {}\n", "", "permissions of the workflow"},
 		"wide permissions":         {caller, "permissions: {}", "permissions: write-all", "permissions of the workflow"},
-		"one permission more":      {workflow, "      id-token: write\n", "      id-token: write\n      contents: read\n", "permissions of job agent"},
-		"job without permissions":  {caller, "    permissions: { id-token: write }\n", "", "permissions of job agent"},
+		"one permission more":      {caller, "{ id-token: write }", "{ id-token: write, contents: read }", "permissions of job agent"},
+		"job without permissions":  {caller, "    permissions: { id-token: write }", "   ", "permissions of job agent"},
+		"permissions for callers":  {workflow, "    environment: anvil\n", "    environment: anvil\n    permissions: { packages: write }\n", "permissions of job agent"},
+		"the token as an input":    {action, "${{ inputs.task }}", "${{ github.token }}", "expression github.token"},
 		"one input more":           {caller, "      server: {", "      prompt: { type: string }\n      server: {", "inputs of workflow_dispatch"},
 		"one input less":           {caller, "      nonce: { required: true, type: string }\n", "", "inputs of workflow_dispatch"},
 		"an option made required":  {workflow, "        default: ubuntu-latest", "        required: true", "required inputs of workflow_call"},
@@ -114,17 +116,21 @@ func broken(text string) []string {
 		}
 		return problems
 	}
-	if got := permissions(file.Permissions); got != "{}" {
-		say("the permissions of the workflow are %s, want {}", got)
-	}
-	for name, job := range file.Jobs {
-		if got := permissions(job.Permissions); got != "{id-token: write}" {
-			say("the permissions of job %s are %s, want {id-token: write}", name, got)
-		}
-	}
 	var on map[string]struct{ Inputs map[string]input }
 	if err := file.On.Decode(&on); err != nil {
 		return append(problems, "on: "+err.Error())
+	}
+	whole, each := "{}", "{id-token: write}"
+	if _, called := on["workflow_call"]; called {
+		whole, each = "not said", "not said" // they are the caller's, who knows whether images are kept
+	}
+	if got := permissions(file.Permissions); got != whole {
+		say("the permissions of the workflow are %s, want %s", got, whole)
+	}
+	for name, job := range file.Jobs {
+		if got := permissions(job.Permissions); got != each {
+			say("the permissions of job %s are %s, want %s", name, got, each)
+		}
 	}
 	for event, trigger := range on {
 		switch event {
@@ -173,6 +179,8 @@ func walk(n *yaml.Node) (problems []string) {
 			case key == "run" && value.Kind == yaml.ScalarNode && strings.Contains(value.Value, "${{"):
 				problems = append(problems, "run: has an expression: what somebody typed would be part of a command")
 				continue
+			case key == "GITHUB_TOKEN" && value.Value == "${{ github.token }}":
+				continue // in the environment of a step, and nowhere else
 			case key == "uses" && !ours.MatchString(value.Value) && !pinned.MatchString(value.Value):
 				problems = append(problems, value.Value+" is not pinned to a commit")
 			case key == "secrets":

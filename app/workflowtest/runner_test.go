@@ -23,6 +23,7 @@ const (
 	roleAgent  = "as-agent"   // the engine: writes down what it sees of the job
 	roleStub   = "run"        // what action.yml tells an anvil-runner to do
 	witness    = "WITNESS.md" // what the agent writes
+	jobToken   = "ghs_tokenOfTheJob0123456789ABCDEFGHIJKLM"
 )
 
 func TestMain(m *testing.M) {
@@ -65,7 +66,7 @@ func beRunner() error {
 		"--platform", "ubuntu-latest=-self-hosted",
 		"--local-repository", "seed-bc0cc349/anvil@main=" + os.Getenv("WORKFLOWTEST_SOURCE"),
 		"--action-cache-path", filepath.Join(tree, "cache"), "--no-cache-server",
-		"--container-daemon-socket", "-", "--secret", "GITHUB_TOKEN=", "--pull=false",
+		"--container-daemon-socket", "-", "--secret", "GITHUB_TOKEN=" + jobToken, "--pull=false",
 	}
 	return syscall.Exec(os.Getenv("ANVIL_ACT"), args, environmentOfAct())
 }
@@ -107,7 +108,8 @@ func environmentOfAct() []string {
 	return env
 }
 
-// beAgent writes the names of all variables that it has into a file of the tree.
+// beAgent writes the names of all variables that it has into a file of the tree, and
+// in which of them it sees the job's token.
 func beAgent() error {
 	if _, err := io.Copy(io.Discard, os.Stdin); err != nil {
 		return err
@@ -116,6 +118,9 @@ func beAgent() error {
 	for _, entry := range os.Environ() {
 		name, _, _ := strings.Cut(entry, "=")
 		fmt.Fprintln(&text, name)
+		if strings.Contains(entry, jobToken) {
+			fmt.Fprintln(&text, "GITHUB_TOKEN's value in", name)
+		}
 	}
 	fmt.Println(`{"event":"answer","text":"I wrote down what I see."}`)
 	return os.WriteFile(witness, []byte(text.String()), 0o644)
@@ -132,7 +137,7 @@ type seen struct {
 func beStub() error {
 	s := seen{PID: os.Getpid(), Inputs: map[string]string{}}
 	for _, entry := range os.Environ() {
-		if name, value, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "ANVIL_") {
+		if name, value, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "ANVIL_") || name == "GITHUB_TOKEN" {
 			s.Inputs[name] = value
 		}
 	}
