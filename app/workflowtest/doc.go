@@ -9,7 +9,7 @@
 //     everywhere: no expression in a command line, no permission but id-token,
 //     no input of a dispatch but task, nonce and server, nobody else's action
 //     that is not pinned. Files with another purpose have rules of their own
-//     (standalone_test.go, release_rules_test.go).
+//     (standalone_test.go, own_rules_test.go).
 //   - The action's script is run under bash as GitHub runs it (script_test.go),
 //     wherever there is bash.
 //   - The files themselves are carried out by act, an independent reader of
