@@ -73,9 +73,12 @@ func (r Repository) FullName() string { return r.Owner + "/" + r.Name }
 
 // Delivery is one verified webhook call, as it was signed.
 type Delivery struct {
-	ID         DeliveryID
-	Event      string // X-GitHub-Event
-	Body       []byte
+	ID    DeliveryID
+	Event string // X-GitHub-Event, or that of another place as PLACE:EVENT
+	Body  []byte
+	// Known stands for the body where equal deliveries differ in theirs, such as by the
+	// time of sending. Empty: the body speaks for itself.
+	Known      string
 	ReceivedAt time.Time
 	Decision   Decision
 	Reason     string // why it was ignored or refused; empty while pending
@@ -112,6 +115,10 @@ type Reply struct {
 	// Once is the key under which the text is given one single time; empty: once
 	// for each delivery.
 	Once string `json:"once,omitempty"`
+	// Origin is set where the answer goes to another place than GitHub; the issue may
+	// then be 0. Choices are answers that it offers.
+	Origin  Origin   `json:"origin,omitzero"`
+	Choices []string `json:"choices,omitempty"`
 }
 
 // Verb is what a command asks for.
@@ -157,7 +164,9 @@ type Command struct {
 	Thread    Thread     `json:"thread"`
 	Requester Actor      `json:"requester"`
 	Comment   int64      `json:"comment,omitempty"` // the triggering comment's id; 0 for a label or an assignment
-	Verb      Verb       `json:"verb"`
+	// Origin is where it was said, if that is not GitHub.
+	Origin Origin `json:"origin,omitzero"`
+	Verb   Verb   `json:"verb"`
 	// Argument is what the verb is about: the tree to release, the plan to approve.
 	Argument string  `json:"argument,omitempty"`
 	Options  Options `json:"options"`
@@ -168,6 +177,9 @@ type Command struct {
 	// such as a second command in the same comment.
 	Notices []*Problem `json:"notices,omitempty"`
 }
+
+// Wordless reports whether a gesture asked, such as a label or an assignment.
+func (c Command) Wordless() bool { return c.Comment == 0 && c.Origin.Message == "" }
 
 // Review is a review that asks for changes of a session's own pull request.
 type Review struct {
@@ -514,6 +526,7 @@ type Story struct {
 	Told    bool              // people have been shown the present state
 	Ahead   int               // runs that will get a slot before this one, while queued
 	Server  string            // the server's public address
+	Threads []PlaceThread     // of the session, outside of GitHub
 }
 
 // Run returns the present attempt.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
@@ -48,9 +49,17 @@ type Decider struct {
 	// Status and Tell render answers.
 	Status  func(anvil.Story) string
 	Handoff func(anvil.Story) string
-	Tell    func(*anvil.Problem) string
-	Now     func() time.Time
-	Log     *slog.Logger
+	// Places are those besides GitHub, by name.
+	Places map[string]Place
+	Tell   func(*anvil.Problem) string
+	Now    func() time.Time
+	Log    *slog.Logger
+}
+
+// Place decides what comes from a place besides GitHub. What waiting may cure is a
+// [*queue.Later].
+type Place interface {
+	Rule(ctx context.Context, d anvil.Delivery, reader Reader) (anvil.Ruling, error)
 }
 
 // Decide decides one delivery, once.
@@ -88,6 +97,13 @@ func (d *Decider) rule(ctx context.Context, delivery anvil.Delivery) (anvil.Ruli
 		}
 		return anvil.Ruling{}, &queue.Later{At: at, Reason: err.Error()}
 	}
+	if name, _, elsewhere := strings.Cut(delivery.Event, ":"); elsewhere {
+		place := d.Places[name]
+		if place == nil {
+			return anvil.Ruling{Decision: anvil.Ignored, Reason: ignored(CodeUnhandled, "the place %s is not configured any more", name).Reason}, nil
+		}
+		return place.Rule(ctx, delivery, reader)
+	}
 	reading, err := reader.Parse(delivery)
 	if p := anvil.AsProblem(err); p != nil {
 		d.Log.Warn("delivery cannot be read", "delivery", delivery.ID, "cause", p.Cause)
@@ -104,7 +120,12 @@ func (d *Decider) rule(ctx context.Context, delivery anvil.Delivery) (anvil.Ruli
 	case reading.Request == nil:
 		return anvil.Ruling{Decision: anvil.Ignored, Reason: reading.Reason}, nil
 	}
-	command := reading.Request.Command
+	return d.Take(ctx, *reading.Request, reader, delivery.ReceivedAt)
+}
+
+// Take takes a request that came at a time: if the person may ask for it, it is done.
+func (d *Decider) Take(ctx context.Context, r Request, reader Reader, came time.Time) (anvil.Ruling, error) {
+	command := r.Command
 	if state, err := d.Store.InstallationState(ctx, command.Thread.Repository.Installation); err != nil {
 		return anvil.Ruling{}, err
 	} else if state != "active" {
@@ -114,7 +135,7 @@ func (d *Decider) rule(ctx context.Context, delivery anvil.Delivery) (anvil.Ruli
 	if err != nil {
 		return anvil.Ruling{}, err
 	}
-	command, problem, decision := Judge(*reading.Request, permission)
+	command, problem, decision := Judge(r, permission)
 	switch decision {
 	case anvil.Ignored:
 		return anvil.Ruling{Decision: decision, Reason: problem.Error()}, nil
@@ -127,7 +148,7 @@ func (d *Decider) rule(ctx context.Context, delivery anvil.Delivery) (anvil.Ruli
 		}
 		return anvil.Ruling{Decision: decision, Reason: problem.Error(), Reply: reply}, nil
 	}
-	ruling, err := d.act(ctx, command, reader, delivery.ReceivedAt)
+	ruling, err := d.act(ctx, command, reader, came)
 	if github.AsError(err) != nil && github.RetryAt(err, d.Now()).IsZero() {
 		p := github.Problem(err)
 		return anvil.Ruling{Decision: anvil.Refused, Reason: p.Error(), Reply: d.answer(command, "confused", d.Tell(p))}, nil
@@ -145,7 +166,7 @@ func (d *Decider) permission(ctx context.Context, c anvil.Command) (Permission, 
 }
 
 func (d *Decider) answer(c anvil.Command, reaction, text string) *anvil.Reply {
-	return &anvil.Reply{Repository: c.Thread.Repository, Issue: c.Thread.Issue, Comment: c.Comment, Reaction: reaction, Text: text}
+	return &anvil.Reply{Repository: c.Thread.Repository, Issue: c.Thread.Issue, Comment: c.Comment, Reaction: reaction, Text: text, Origin: c.Origin}
 }
 
 // act does what a permitted command asks for, which came at a time.
@@ -310,7 +331,7 @@ func (d *Decider) retry(ctx context.Context, c anvil.Command, latest anvil.Story
 		return anvil.Ruling{Decision: anvil.Refused, Reason: p.Error(), Task: latest.Task.ID, Reply: d.answer(c, "confused", d.Tell(p))}, nil
 	}
 	again := latest.Task.Command
-	again.Delivery, again.Requester, again.Comment = c.Delivery, c.Requester, c.Comment
+	again.Delivery, again.Requester, again.Comment, again.Origin = c.Delivery, c.Requester, c.Comment, c.Origin
 	again.Thread.Repository, again.Thread.Issue, again.Thread.PullRequest = c.Thread.Repository, c.Thread.Issue, c.Thread.PullRequest
 	again.Notices = c.Notices
 	if again.Verb == anvil.VerbNew {

@@ -12,7 +12,7 @@ import (
 // task waits, and reports whether there was one. Only words in a comment answer: a
 // label says nothing.
 func (d *Decider) respond(ctx context.Context, c anvil.Command) (anvil.Ruling, bool, error) {
-	if c.Comment == 0 {
+	if c.Wordless() {
 		return anvil.Ruling{}, false, nil
 	}
 	session, err := d.Store.CurrentSession(ctx, c.Thread.Repository.ID, c.Thread.Issue)

@@ -18,7 +18,7 @@ func Of(s anvil.Story) Document {
 	d := Document{
 		Task: string(s.Task.ID), Phase: phaseOf(s), Attempt: run.Attempt,
 		Issue: s.Session.Issue, OnPull: command.Thread.PullRequest && s.Session.Issue == command.Thread.Issue, PullRequest: s.Session.PullRequest, Branch: s.Session.Branch, Base: run.BaseRef, BaseCommit: run.BaseCommit,
-		Requester: person(command.Requester), Asked: sanitize.From(command.Prompt.Instruction), Handed: command.Comment == 0, Subject: subject(s),
+		Requester: person(command.Requester), Asked: sanitize.From(command.Prompt.Instruction), Handed: command.Wordless(), Subject: subject(s),
 		Question: questionOf(run), Notices: noticesOf(s), Environment: environmentOf(run), Cost: Usage(s.Usage),
 		Answer: answerOf(run), Verification: verificationOf(run), Change: changeOf(run), Run: run.Placement.URL,
 		Comment: s.Effects["comment/"+string(s.Task.ID)].URL, Places: places(s),
@@ -115,7 +115,7 @@ func noticesOf(s anvil.Story) (all []Problem) {
 func subject(s anvil.Story) sanitize.Text {
 	c := s.Task.Command
 	line := strings.TrimSpace(c.Prompt.Instruction)
-	if line == "" || c.Comment == 0 || strings.Contains(line, "\n") || utf8.RuneCountInString(line) > maxSubject {
+	if line == "" || c.Wordless() || strings.Contains(line, "\n") || utf8.RuneCountInString(line) > maxSubject {
 		line = c.Prompt.IssueTitle
 	}
 	return sanitize.From(line)

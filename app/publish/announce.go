@@ -53,6 +53,7 @@ type Announcer struct {
 	Threads Threads
 	Words   Words
 	Markers Markers
+	Places  map[string]Place // besides GitHub, by name
 	Server  string
 	Now     func() time.Time
 	Log     *slog.Logger
@@ -70,6 +71,8 @@ func (a *Announcer) Announce(ctx context.Context, key string) error {
 		return err
 	}
 	story.Server = a.Server
+	elsewhere := make(chan error, 1)
+	go func() { elsewhere <- a.elsewhere(ctx, story) }() // neither waits for the other's outage
 	var again error
 	for _, show := range []func(context.Context, anvil.Story) error{a.react, a.comment, a.ask, a.conclude, a.answerReview} {
 		err := show(ctx, story)
@@ -82,6 +85,9 @@ func (a *Announcer) Announce(ctx context.Context, key string) error {
 		case again == nil:
 			again = err
 		}
+	}
+	if err := <-elsewhere; again == nil {
+		again = err
 	}
 	if again != nil {
 		return later(again, a.Now())
@@ -202,6 +208,12 @@ func (a *Announcer) Reply(ctx context.Context, key string) error {
 	d, err := a.Store.Delivery(ctx, anvil.DeliveryID(key))
 	if err != nil || d.Reply == nil {
 		return err
+	}
+	if name := d.Reply.Origin.Place; name != "" {
+		if place := a.Places[name]; place != nil {
+			return place.Answer(ctx, d)
+		}
+		return nil // it is not configured any more
 	}
 	err = a.reply(ctx, d.ID, *d.Reply)
 	if hopeless(err, a.Now()) {

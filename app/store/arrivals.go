@@ -23,7 +23,8 @@ const (
 )
 
 // Receive stores a delivery and the jobs it wakes, unless it is known: by its id,
-// for ever, or, since GitHub signs the body and neither id nor event, by its body.
+// for ever, or, since GitHub signs the body and neither id nor event, by its body or
+// what stands for that.
 //
 // Deliveries that come while others are being written are committed together: a
 // commit waits for the disk, and one wait serves them all. Each caller still hears of
@@ -34,6 +35,9 @@ func (s *Store) Receive(ctx context.Context, d anvil.Delivery, next ...anvil.Job
 		return anvil.Receipt{}, fmt.Errorf("store delivery %s: %w", d.ID, err)
 	}
 	sum := sha256.Sum256(d.Body)
+	if d.Known != "" {
+		sum = sha256.Sum256([]byte(d.Event + "\x00" + d.Known))
+	}
 	a := &arrival{delivery: d, digest: hex.EncodeToString(sum[:]), next: next, turn: make(chan bool, 1)}
 	s.arrivals.join(a)
 	if leads := <-a.turn; leads {

@@ -70,6 +70,9 @@ func readStory(ctx context.Context, tx *sql.Tx, id anvil.TaskID) (v anvil.Story,
 	if v.Effects, err = effectsOf(ctx, tx, id); err != nil {
 		return v, err
 	}
+	if v.Threads, err = threadsOf(ctx, tx, v.Session); err != nil {
+		return v, err
+	}
 	if v.Usage, err = usageOf(ctx, tx, id); err != nil {
 		return v, err
 	}
