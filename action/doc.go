@@ -59,6 +59,11 @@
 // itself, and puts what is handed over into a directory, for a job that may publish it.
 // All else is as above. Then the runner holds a model key too, in memory only.
 //
+// # Before a first run
+//
+// What a machine can do as a runner, and what it lacks, is told by the [doctor]
+// (anvil-runner doctor), which tries things instead of guessing.
+//
 // # What is not trusted
 //
 // The instruction and the issue are data from people; the repository is data from
@@ -76,6 +81,7 @@ import (
 	_ "github.com/seed-bc0cc349/anvil/action/debug"
 	_ "github.com/seed-bc0cc349/anvil/action/desk"
 	_ "github.com/seed-bc0cc349/anvil/action/devcontainer"
+	_ "github.com/seed-bc0cc349/anvil/action/doctor"
 	_ "github.com/seed-bc0cc349/anvil/action/egress"
 	_ "github.com/seed-bc0cc349/anvil/action/endpoint"
 	_ "github.com/seed-bc0cc349/anvil/action/imagecache"

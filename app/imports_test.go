@@ -18,7 +18,7 @@ var law = map[string]struct {
 	allow []string
 }{
 	"cmd/anvil":              {allow: []string{"app", "app/anvil", "app/demo", "app/github", "app/notify", "app/onboard", "app/release", "app/standalone", "config"}},
-	"cmd/anvil-runner":       {allow: []string{"action/confine", "action/conversation", "action/debug", "action/desk", "action/runner"}},
+	"cmd/anvil-runner":       {allow: []string{"action/confine", "action/conversation", "action/debug", "action/desk", "action/doctor", "action/runner"}},
 	"cmd/anvil-sample-agent": {allow: []string{"cmd/anvil-sample-agent/repair"}},
 	"cmd/anvil-sim":          {allow: []string{"app/gateway/modeltest", "app/github/githubtest", "app/github/githubtest/openapi"}},
 
@@ -92,6 +92,7 @@ var law = map[string]struct {
 	"action/desk":         {allow: inJob},
 	"action/debug":        {allow: inJob},
 	"action/devcontainer": {allow: inJob},
+	"action/doctor":       {allow: inJob},
 	"action/egress":       {allow: inJob},
 	"action/endpoint":     {allow: inJob},
 	"action/imagecache":   {allow: inJob},

@@ -3,10 +3,12 @@ package confine
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -61,6 +63,23 @@ func newCgroup(limits runapi.Containment) *cgroup {
 		}
 	}
 	return g
+}
+
+// Cgroups tells which version of cgroups the machine has, 0 for none, and which
+// controllers this process may limit containers with.
+func Cgroups() (version int, controllers []string) {
+	switch _, err := os.Stat(cgroupRoot + "/cgroup.controllers"); {
+	case err == nil:
+		version = 2
+	default:
+		if _, err := os.Stat(cgroupRoot + "/memory"); err != nil {
+			return 0, nil
+		}
+		version = 1
+	}
+	g := newCgroup(runapi.Containment{})
+	defer g.remove()
+	return version, slices.Sorted(maps.Keys(g.dirs))
 }
 
 // make2 makes a cgroup of version 2 with whatever controllers it gets, and reports

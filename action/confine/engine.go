@@ -140,7 +140,9 @@ func (e engine) launch(b *box, mounts []Mount, o *order) launch {
 		"--read-only", "--hostname", "anvil", "--ipc", "private", "--shm-size", strconv.Itoa(sharedMemory), "--workdir", "/",
 		"--log-driver", "none",
 	}
-	if e.name == ModePodman && b.user != 0 {
+	if e.name == ModePodman && os.Geteuid() != 0 {
+		// Rootless, the number inside is the runner's own outside. As root there is no
+		// such mode, nor any need: the programs' user is a number that is nobody's.
 		args = append(args, "--userns", "keep-id")
 	}
 	l := c.Containment

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -71,13 +72,21 @@ func executable(path string) bool {
 // containment asks the runner what it can contain an agent by on this machine. If that
 // is nothing, the demo goes without, and says why.
 func containment(ctx context.Context, runner string) (text string, ok bool) {
-	var out, complaint strings.Builder
-	cmd := exec.CommandContext(ctx, runner, "contain")
-	cmd.Stdout, cmd.Stderr = &out, &complaint
-	if err := cmd.Run(); err != nil {
-		return "none, which the demo asks for by name: here agent and checks run as you. " + strings.TrimSpace(complaint.String()), false
+	var report struct {
+		Findings []struct{ State, Found string }
 	}
-	return strings.TrimSpace(out.String()), true
+	out, err := exec.CommandContext(ctx, runner, "doctor", "--json", "containment").Output()
+	if readErr := json.Unmarshal(out, &report); readErr != nil {
+		return fmt.Sprintf("none, which the demo asks for by name: the runner can't tell (%v)", errors.Join(err, readErr)), false
+	}
+	why := "none, which the demo asks for by name: here agent and checks run as you."
+	for _, f := range report.Findings {
+		if f.State == "good" {
+			return f.Found, true
+		}
+		why += " " + f.Found + "."
+	}
+	return why, false
 }
 
 // goEnvironment is what a job needs so that `go test` finds the machine's caches:

@@ -4,7 +4,9 @@
 //	anvil-runner [run]     the run named by ANVIL_SERVER, ANVIL_TASK and ANVIL_NONCE
 //	anvil-runner run --assignment FILE --out DIR
 //	                       the run of that file, without a server; see package desk
-//	anvil-runner contain   say what an agent would be contained by on this machine; 1 if by nothing
+//	anvil-runner doctor [--json] [--server URL] [--runner DIR] [--public] [SUBJECT...]
+//	                       say what this machine can do as a runner, what it lacks, and the
+//	                       fix; 1 if no run can work here. See package doctor
 //	anvil-runner debug OUT [FILE...]
 //	                       make a debug package, OUT, of this machine's facts and the files
 //	anvil-runner version   the version
@@ -40,8 +42,8 @@ func run(args []string) int {
 		return confine.Inside(args[0])
 	case verb == "go-cache" && len(args) == 1:
 		return confine.GoCache(os.Stdin, os.Stdout, args[0])
-	case verb == "contain" && len(args) == 0:
-		return contain()
+	case verb == "doctor":
+		return examine(args)
 	case verb == "debug" && len(args) > 0:
 		if err := runner.DebugMachine(context.Background(), job(), args[0], args[1:]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -54,7 +56,7 @@ func run(args []string) int {
 	case verb == "run" && len(args) == 4 && args[0] == "--assignment" && args[2] == "--out":
 		return alone(args[1], args[3])
 	case verb != "run" || len(args) > 0:
-		fmt.Fprintln(os.Stderr, "usage: anvil-runner [run [--assignment FILE --out DIR]|contain|debug OUT [FILE...]|version]")
+		fmt.Fprintln(os.Stderr, "usage: anvil-runner [run [--assignment FILE --out DIR]|doctor [--json]|debug OUT [FILE...]|version]")
 		return 2
 	}
 	confine.HideMemory()
@@ -71,22 +73,6 @@ func job() runner.Config {
 		c.Supervisor = []string{self, "supervise"}
 	}
 	return c
-}
-
-// contain says what a run with containment.mode auto would be contained by here.
-func contain() int {
-	self, err := os.Executable()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	c, err := confine.Choose(context.Background(), confine.Options{Environ: os.Environ(), Self: self})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	fmt.Println(c.Evidence)
-	return 0
 }
 
 // stamped is the version of a release, set by .ci/release.
