@@ -104,7 +104,7 @@ var law = map[string]struct {
 
 var (
 	hopMay = []string{"app/anvil", "app/runapi", "app/policy", "app/queue", "app/blob", "app/git", "app/github", "app/linear", "app/sanitize", "app/secret"}
-	inJob  = []string{"app/runapi", "action/agent", "action/confine", "action/conversation", "action/debug", "action/desk", "action/devcontainer", "action/egress", "action/endpoint", "action/imagecache", "action/joblog", "action/redact", "action/runner", "action/verify", "action/workspace"}
+	inJob  = []string{"app/runapi", "action/agent", "action/confine", "action/conversation", "action/debug", "action/desk", "action/devcontainer", "action/doctor", "action/egress", "action/endpoint", "action/imagecache", "action/joblog", "action/redact", "action/runner", "action/verify", "action/workspace"}
 )
 
 func TestImportLaw(t *testing.T) {
