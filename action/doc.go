@@ -27,15 +27,15 @@
 //     may speak to, and its way to models and tools is the runner's local endpoint
 //     ([endpoint]), which alone knows the lease token. What it prints is cleaned,
 //     redacted ([redact]) and printed where it can't command the runner ([joblog]).
-//     When it has ended, so has everything that it started. Before it begins, the
-//     repository's own setup commands run there.
+//     When it has ended, so has everything that it started. Before it begins, the dev
+//     container's lifecycle commands and the repository's own setup run there.
 //  5. Collect ([workspace]). The tree, and nothing else that the agent left, becomes
 //     one commit on the base commit, in a repository that the agent never saw,
 //     and a bundle. The bundle is uploaded before anything else runs: what is
 //     published is what the agent left, whatever the checks do to the machine.
 //  6. Verify ([verify]). The project's checks run in a fresh checkout of that
 //     commit and a fresh confinement, as untrusted as the agent, in which the
-//     repository's setup has run anew.
+//     lifecycle and setup have run anew.
 //     If they fail, the agent is told what they printed and goes on in its own
 //     confinement, a bounded number of times; then it is collected and verified again.
 //  7. Report. After a failure, or if the job asks for it, a package that explains the

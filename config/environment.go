@@ -11,8 +11,8 @@ import (
 type Environment struct {
 	// DevContainer lets runs work in the dev container that a repository's base branch
 	// describes; where it has none, or the runner can't run containers of images, in
-	// the runner's own system. Lifecycle commands of a dev container are not run yet,
-	// nor are its remote user and variables used. Default: false.
+	// the runner's own system. Its lifecycle commands are as untrusted as the agent, and
+	// run where it does. Default: false.
 	DevContainer bool `yaml:"dev_container"`
 
 	// Allow lists keys of dev containers that touch the host and are built all the

@@ -88,7 +88,7 @@ func (b *box) Start(ctx context.Context, s Spec) (Process, error) {
 	b.mu.Lock()
 	err = b.own()
 	mounts := append(append([]Mount{}, b.mounts...), b.sockets...)
-	o := order{Argv: s.Argv, Env: s.Env, Dir: s.Dir, Forwards: b.forwards, Limits: b.choice.processLimits()}
+	o := order{Argv: s.Argv, Env: last(s.Env), Dir: s.Dir, Forwards: b.forwards, Limits: b.choice.processLimits()}
 	b.mu.Unlock()
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,6 +46,12 @@ type Options struct {
 	Self string
 	// Supervisor is for [Plain], where mode none is asked for by name.
 	Supervisor []string
+	// Image are variables that programs in containers of an image get besides the image's
+	// own. Caches of tools stay in the programs' home, whatever they say.
+	Image []string
+	// User is the name of the programs' user; empty or not fit for one: anvil. It is a
+	// name only, and changes nothing of who they are on the machine.
+	User string
 }
 
 // Choice is a kind of confinement that works on this machine.
@@ -57,6 +64,7 @@ type Choice struct {
 	env     environ
 	program string // of a container engine's client
 	image   string // of its containers
+	given   []string
 }
 
 // Evidence says what programs run in, for people and for the record.
@@ -194,6 +202,10 @@ func (c *Choice) prove(ctx context.Context) error {
 // they are inside.
 func (c *Choice) Job() []string { return c.env }
 
+// Given names the variables in [Choice.Job] that are of the image and not of the job:
+// programs in it are to get them all.
+func (c *Choice) Given() []string { return c.given }
+
 // New makes a confinement for programs with this room. What they write to is given to
 // their user whenever a program is started.
 func (c *Choice) New(room Room) (Confinement, error) {
@@ -224,13 +236,18 @@ func ownUser() int {
 	return unused + rand.IntN(0x0ffffff0)
 }
 
+var userName = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
+
 // etc writes the files of /etc that are the confinement's own.
 func (b *box) etc() ([]Mount, error) {
-	user := strconv.Itoa(b.inner())
+	user, name := strconv.Itoa(b.inner()), "anvil"
+	if b.choice.User != "root" && userName.MatchString(b.choice.User) {
+		name = b.choice.User
+	}
 	var list []Mount
 	for name, text := range map[string]string{
-		"passwd":        "root:x:0:0:root:/:/bin/false\nanvil:x:" + user + ":" + user + "::" + InsideHome + ":/bin/sh\n",
-		"group":         "root:x:0:\nanvil:x:" + user + ":\n",
+		"passwd":        "root:x:0:0:root:/:/bin/false\n" + name + ":x:" + user + ":" + user + "::" + InsideHome + ":/bin/sh\n",
+		"group":         "root:x:0:\n" + name + ":x:" + user + ":\n",
 		"hosts":         "127.0.0.1 localhost\n::1 localhost\n",
 		"nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
 		"resolv.conf":   "",

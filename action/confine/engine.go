@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -121,9 +122,10 @@ func (c *Choice) useImage(ctx context.Context, image string) error {
 		}
 	}
 	c.env.set("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
-	for _, entry := range list[0].Config.Env {
+	for _, entry := range slices.Concat(list[0].Config.Env, c.Options.Image) {
 		if name, value, ok := strings.Cut(entry, "="); ok {
 			c.env.set(name, value)
+			c.given = append(c.given, name)
 		}
 	}
 	c.ownCaches()

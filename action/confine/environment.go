@@ -49,3 +49,18 @@ func belongsToJob(name string) bool {
 	upper := strings.ToUpper(name)
 	return slices.ContainsFunc(never, func(p string) bool { return strings.HasPrefix(upper, p) })
 }
+
+// last is env with each variable once, as it was said last: of two a program would take
+// the one or the other, and what an image says must not stand before what we say.
+func last(env []string) []string {
+	var out []string
+	said := map[string]bool{}
+	for _, entry := range slices.Backward(env) {
+		name, _, _ := strings.Cut(entry, "=")
+		if !said[name] {
+			said[name], out = true, append(out, entry)
+		}
+	}
+	slices.Reverse(out)
+	return out
+}

@@ -39,6 +39,8 @@ type Built struct {
 	// Metadata is the label devcontainer.metadata: what configuration, features and base
 	// image say together, as the CLI merged it.
 	Metadata []byte
+	User     string   // that its programs run as, unless the metadata says otherwise
+	Env      []string // of its programs
 }
 
 // tailBytes is how much of a failed build's output is told.
@@ -81,12 +83,17 @@ func (c CLI) Inspect(ctx context.Context, image string) (Built, error) {
 	}
 	var list []struct {
 		ID     string `json:"Id"`
-		Config struct{ Labels map[string]string }
+		Config struct {
+			User   string
+			Env    []string
+			Labels map[string]string
+		}
 	}
 	if err := json.Unmarshal([]byte(out), &list); err != nil || len(list) != 1 || list[0].ID == "" {
 		return Built{}, &runapi.Error{Code: CodeBuild, What: "The engine's description of the image can't be read.", Next: "Look at the runner's container engine."}
 	}
-	b := Built{ID: list[0].ID, Metadata: []byte(list[0].Config.Labels["devcontainer.metadata"])}
+	of := list[0].Config
+	b := Built{ID: list[0].ID, Metadata: []byte(of.Labels["devcontainer.metadata"]), User: of.User, Env: of.Env}
 	if len(b.Metadata) == 0 {
 		b.Metadata = []byte("[]")
 	}

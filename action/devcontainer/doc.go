@@ -5,7 +5,8 @@
 // [Configuration.Inputs] collects what the image is built from, and [Key] turns that
 // into the name under which an image cache keeps it. A [CLI] builds the image with the
 // dev container reference CLI, [RefuseMetadata] looks at what came with features and base
-// images, and [ReadSettings] tells what programs inside are to get.
+// images, and [ReadSettings] tells what programs inside are to get: their user's name,
+// their environment, and the lifecycle commands that come before them.
 //
 // What it guarantees:
 //
@@ -19,6 +20,6 @@
 //     clock, a machine nor a file that the build cannot see is an input.
 //   - Every program that it runs has a time limit, and ends with all that it started.
 //
-// It starts no container and runs no lifecycle command: that is for package confine, which
-// takes nothing from a configuration that could widen a container.
+// It starts no container and runs no lifecycle command itself: that is for packages runner
+// and confine, which take nothing from a configuration that could widen a container.
 package devcontainer

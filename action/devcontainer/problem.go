@@ -13,6 +13,7 @@ const (
 	CodeBuild     = "DEVC_BUILD"     // the image could not be built
 	CodeTimeout   = "DEVC_TIMEOUT"   // a step took too long
 	CodeMissing   = "DEVC_MISSING"   // a program that builds it is not on the runner
+	CodeLifecycle = "DEVC_LIFECYCLE" // a lifecycle command failed
 )
 
 func invalid(next, format string, args ...any) error {

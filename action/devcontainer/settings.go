@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Settings are what a dev container says of the programs in it, merged from
 // configuration, features and base image.
 type Settings struct {
 	User     string            // that programs run as; empty: the image's own
-	Env      map[string]string // may hold ${containerEnv:NAME}, which counts inside
+	Env      map[string]string // may hold references; see [Settings.At]
 	Commands []Command         // in the order in which they run
 }
 
@@ -20,6 +21,25 @@ type Command struct {
 	Hook string   // such as postCreateCommand
 	Name string   // of one of several that belong together; else empty
 	Argv []string // a line of the shell is sh -c LINE
+}
+
+// Line is the command as a line of the shell.
+func (c Command) Line() string {
+	if len(c.Argv) == 3 && c.Argv[0] == "/bin/sh" && c.Argv[1] == "-c" {
+		return c.Argv[2]
+	}
+	var words []string
+	for _, word := range c.Argv {
+		words = append(words, "'"+strings.ReplaceAll(word, "'", `'\''`)+"'")
+	}
+	return strings.Join(words, " ")
+}
+
+func (c Command) String() string {
+	if c.Name == "" {
+		return c.Hook
+	}
+	return c.Hook + " " + c.Name
 }
 
 // hooks are the lifecycle in its order, as far as it belongs to a run:

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/seed-bc0cc349/anvil/action/confine"
 	"github.com/seed-bc0cc349/anvil/action/workspace"
@@ -13,6 +14,7 @@ import (
 func (j *job) choose(ctx context.Context) error {
 	c, err := confine.Choose(ctx, confine.Options{
 		Containment: j.assignment.Containment, Environ: j.Environ, Self: j.Self, Supervisor: j.Supervisor,
+		Image: j.container.Environ(), User: j.container.User,
 	})
 	if err != nil {
 		return err
@@ -41,11 +43,14 @@ func (j *job) surround(w *workspace.Workspace, purpose, tree string, beside []co
 	if err != nil {
 		return nil, err
 	}
+	if j.place != "" {
+		beside = append(slices.Clip(beside), confine.Mount{Outside: tree, Inside: j.place, Writable: true})
+	}
 	c, err := j.choice.New(confine.Room{Tree: tree, Home: home, Temp: temp, Beside: beside, ReadOnly: programs})
 	if err != nil {
 		return nil, &runapi.Error{Code: confine.CodeStart, What: fmt.Sprintf("The confinement could not be made: %v.", err), Next: "Say /anvil retry."}
 	}
-	env, refused := confine.Environment(j.choice.Job(), c.Path(home), c.Path(temp), pass)
+	env, refused := confine.Environment(j.choice.Job(), c.Path(home), c.Path(temp), slices.Concat(pass, j.choice.Given()))
 	for _, name := range refused {
 		j.log.Warn("%s belongs to the job and is not passed on, though the configuration asks for it.", name)
 	}

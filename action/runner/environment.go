@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"runtime"
 	"strings"
 	"time"
@@ -51,10 +52,22 @@ func (j *job) environment(ctx context.Context, w *workspace.Workspace) error {
 	if err := found.Refuse(on.Allow); err != nil {
 		return err
 	}
-	e := runapi.EnvironmentUsed{Path: found.Path, Name: found.Name}
-	if err := j.image(ctx, dir, found, engine, &e); err != nil {
+	tree, folder, err := found.Folder(path.Base(j.assignment.Repository.FullName))
+	if err != nil {
 		return err
 	}
+	e := runapi.EnvironmentUsed{Path: found.Path, Name: found.Name}
+	built, err := j.image(ctx, dir, found, engine, &e)
+	if err != nil {
+		return err
+	}
+	settings, err := devcontainer.ReadSettings(built.Metadata)
+	if err != nil {
+		return err
+	}
+	j.place, j.folder = tree, folder
+	j.container = settings.At(devcontainer.Place{Environ: built.Env, Folder: folder, Home: confine.InsideHome})
+	j.container.User, _, _ = strings.Cut(cmp.Or(settings.User, built.User), ":")
 	j.assignment.Containment.Mode, j.assignment.Containment.Image = engine, e.Image
 	if err := j.choose(ctx); err != nil {
 		return err
@@ -67,18 +80,18 @@ func (j *job) environment(ctx context.Context, w *workspace.Workspace) error {
 }
 
 // image has the image of a dev container: from the cache, or built and then kept.
-func (j *job) image(ctx context.Context, dir string, found *devcontainer.Configuration, engine string, e *runapi.EnvironmentUsed) error {
+func (j *job) image(ctx context.Context, dir string, found *devcontainer.Configuration, engine string, e *runapi.EnvironmentUsed) (devcontainer.Built, error) {
 	cli := devcontainer.CLI{
 		Docker: engine, Environ: ofBuild(j.Environ), Limit: cmp.Or(time.Duration(j.assignment.Environment.BuildSeconds)*time.Second, 20*time.Minute),
 		Ask: askTime, Clean: j.safe,
 	}
 	version, err := cli.Version(ctx)
 	if err != nil {
-		return err
+		return devcontainer.Built{}, err
 	}
 	inputs, err := found.Inputs()
 	if err != nil {
-		return err
+		return devcontainer.Built{}, err
 	}
 	inputs.CLI, inputs.Platform = version, runtime.GOOS+"/"+runtime.GOARCH
 	e.Key = devcontainer.Key(inputs)
@@ -92,17 +105,17 @@ func (j *job) image(ctx context.Context, dir string, found *devcontainer.Configu
 		building.Environ = append(building.Environ, env...)
 		name := "anvil-env:" + e.Key
 		if built, err = building.Build(ctx, dir, found, name, cache.From(ctx), cache.To(ctx)); err != nil {
-			return err
+			return devcontainer.Built{}, err
 		}
 	}
 	if err := devcontainer.RefuseMetadata("the image of "+found.Path, built.Metadata, j.assignment.Environment.Allow); err != nil {
-		return err
+		return devcontainer.Built{}, err
 	}
 	if !e.Warm {
 		cache.Push(built.ID, e.Key)
 	}
 	e.Image = built.ID
-	return nil
+	return built, nil
 }
 
 // errCold says that the image has to be built.

@@ -2,6 +2,7 @@ package runner_test
 
 import (
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,31 +12,46 @@ import (
 )
 
 // Agent and checks run in the dev container that the base commit describes, on a real
-// engine; what touches the host ends the run before anything is built.
+// engine, after its lifecycle commands; what touches the host ends the run before anything
+// is built, and a lifecycle command that fails before the agent begins.
 func TestDevcontainerRun(t *testing.T) {
+	t.Parallel()
 	host, base := os.Getenv("ANVIL_DEVCONTAINER_HOST"), os.Getenv("ANVIL_DEVCONTAINER_BASE")
 	if host == "" {
 		t.Skip("this needs a real container engine: make test-devcontainer")
 	}
-	machineOf := func(extra string) (*server, *machine) {
+	machineOf := func(extra, agent string) (*server, *machine) {
 		s := newServer(t)
 		s.assign(map[string]string{
 			".devcontainer/devcontainer.json": `{"build": {"dockerfile": "Dockerfile"}` + extra + `}`,
-			".devcontainer/Dockerfile":        "FROM " + base + "\nRUN echo inside > /etc/anvil-mark\n",
-		}, "cat > /dev/null; cat /etc/anvil-mark > mark")
+			".devcontainer/Dockerfile":        "FROM " + base + "\nENV OF_IMAGE=image\nRUN echo inside > /etc/anvil-mark\n",
+			"sub/there":                       "",
+		}, "cat > /dev/null; "+agent)
 		s.assignment.Containment = runapi.Containment{Mode: "docker", Network: "none"}
 		s.assignment.Environment = runapi.Environment{DevContainer: true}
-		s.assignment.Verify = []string{"test -f /etc/anvil-mark && grep -q inside mark"}
 		m := newMachine(t, s)
 		m.config.Environ = append(m.config.Environ, "DOCKER_HOST="+host, "PATH="+filepath.Dir(os.Getenv("ANVIL_DEVCONTAINER_CLI"))+":"+os.Getenv("PATH"))
 		return s, m
 	}
-	s, m := machineOf("")
+	lifecycle := `,
+		// As people write it.
+		"remoteUser": "dev", "workspaceFolder": "/workspaces/${localWorkspaceFolderBasename}/sub",
+		"containerEnv": {"OF_CONTAINER": "${containerEnv:OF_IMAGE} and container", "GITHUB_TOKEN": "no"},
+		"remoteEnv": {"OF_REMOTE": "remote", "PATH": "${containerEnv:PATH}:${containerEnv:HOME}/tools"},
+		"onCreateCommand": "test -f there && mkdir ~/tools && echo \"$PWD\" > ~/lifecycle",
+		"updateContentCommand": ["sh", "-c", "test ! -s /etc/resolv.conf && echo updated >> ~/lifecycle"],
+		"postCreateCommand": {"tool": "printf '#!/bin/sh\\necho tool\\n' > ~/tools/tool && chmod +x ~/tools/tool", "log": "echo created >> ~/lifecycle"},
+		"postStartCommand": "echo ${containerWorkspaceFolder} $HOME >> ~/lifecycle",
+		"postAttachCommand": "echo attached >> ~/lifecycle"`
+	s, m := machineOf(lifecycle, `{ cat /etc/anvil-mark ~/lifecycle; id -un; tool; echo "$OF_CONTAINER, $OF_REMOTE, ${GITHUB_TOKEN-none}"; } > mark; rm -r ~/tools`)
+	s.assignment.Verify = []string{"test -f /etc/anvil-mark && tool && grep -q created ~/lifecycle && grep -q inside mark"}
 	if code := m.run(); code != runner.HandedBack || s.finish.Result != runapi.Proposed || s.finish.Verification.Status != runapi.VerifyPassed {
 		t.Fatalf("exit code %d, finish %+v\n%s", code, s.finish, s.story())
 	}
-	if got := s.bundled()["mark"]; got != "100644 inside" {
-		t.Errorf("the agent wrote %q", got)
+	folder := "/workspaces/" + path.Base(s.assignment.Repository.FullName) + "/sub"
+	want := strings.Join([]string{"inside", folder, "updated", "created", folder + " /anvil/home", "dev", "tool", "image and container, remote, none"}, "\n")
+	if got := strings.TrimPrefix(s.bundled()["mark"], "100644 "); strings.TrimSpace(got) != want {
+		t.Errorf("the agent wrote\n%s\nwant\n%s", got, want)
 	}
 	if !strings.Contains(s.story(), "environment Environment: dev container .devcontainer/devcontainer.json, cold") {
 		t.Errorf("no word of it in\n%s", s.story())
@@ -43,8 +59,18 @@ func TestDevcontainerRun(t *testing.T) {
 	if e := s.finish.Environment; e == nil || e.Path != ".devcontainer/devcontainer.json" || e.Warm || !strings.HasPrefix(e.Image, "sha256:") {
 		t.Errorf("handed back: %+v", e)
 	}
-	s, m = machineOf(`, "privileged": true`)
+	s, m = machineOf(`, "privileged": true`, "true")
 	if m.run(); s.finish.Problem == nil || s.finish.Problem.Code != "DEVC_FORBIDDEN" || !strings.Contains(s.finish.Problem.What, "privileged") {
 		t.Errorf("privileged: finish %+v", s.finish)
+	}
+	s, m = machineOf(`, "postCreateCommand": {"deps": "echo no such package: frob; exit 3"}`, "echo began > mark")
+	if m.run(); s.finish.Problem == nil || s.finish.Problem.Code != "DEVC_LIFECYCLE" || !strings.Contains(s.finish.Problem.What, "postCreateCommand deps") ||
+		!strings.Contains(s.finish.Problem.What, "no such package: frob") || s.finish.Bundle != "" {
+		t.Errorf("a lifecycle command that fails: finish %+v", s.finish)
+	}
+	s, m = machineOf(`, "postStartCommand": "sleep 600 & wait"`, "true")
+	s.assignment.Limits.VerifySeconds = 3
+	if m.run(); s.finish.Problem == nil || s.finish.Problem.Code != "DEVC_LIFECYCLE" || !strings.Contains(s.finish.Problem.What, "took longer than 3s") {
+		t.Errorf("a lifecycle command that hangs: finish %+v", s.finish)
 	}
 }

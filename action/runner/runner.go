@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/seed-bc0cc349/anvil/action/confine"
+	"github.com/seed-bc0cc349/anvil/action/devcontainer"
 	"github.com/seed-bc0cc349/anvil/action/imagecache"
 	"github.com/seed-bc0cc349/anvil/action/joblog"
 	"github.com/seed-bc0cc349/anvil/action/redact"
@@ -109,6 +110,9 @@ type job struct {
 	choice    *confine.Choice        // what untrusted programs run in
 	cache     *imagecache.Cache      // nil without a dev container
 	used      runapi.EnvironmentUsed // zero without one
+	container devcontainer.Settings  // of the dev container
+	place     string                 // where it expects the tree, besides confine's own
+	folder    string                 // that its lifecycle commands run in
 	refused   refusals               // by the egress proxies
 
 	raw      *joblog.Clipped // the engine's own output; nil until it starts

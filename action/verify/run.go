@@ -107,7 +107,7 @@ func Run(ctx context.Context, p Plan, b Bench) (Record, error) {
 	}
 	if limit.Err() != nil {
 		r.Status = runapi.VerifyFailed
-		r.Reason = fmt.Sprintf("verification took longer than %s", b.Limit)
+		r.Reason = fmt.Sprintf("it took longer than %s", b.Limit)
 	}
 	return r, nil
 }
