@@ -210,10 +210,20 @@ func (a *App) connect(ctx context.Context) error {
 		},
 	}
 
+	inLinear, err := linearOf(cfg, a.store, hub, decider, markers, now, log)
+	if err != nil {
+		return err
+	}
+	greet := func(context.Context, string) error { return nil } // of a place that is not configured any more
+	if inLinear != nil {
+		announcer.Places = map[string]publish.Place{intake.PlaceLinear: inLinear.place}
+		greet = inLinear.place.Greet
+	}
 	if a.queue, err = queue.New(ctx, a.store.DB(), []queue.Hop{
 		{Name: anvil.HopDecide, Handle: alone(decider.Decide, now)},
 		{Name: anvil.HopAnnounce, Handle: announcer.Announce},
 		{Name: anvil.HopReply, Handle: announcer.Reply},
+		{Name: anvil.HopGreet, Handle: greet},
 		{Name: anvil.HopSchedule, Handle: scheduler.Schedule},
 		{Name: anvil.HopDispatch, Handle: alone(dispatcher.Dispatch, now), Limit: 3 * time.Minute},
 		{Name: anvil.HopStop, Handle: dispatcher.Stop, Limit: 2 * time.Minute},
@@ -231,6 +241,9 @@ func (a *App) connect(ctx context.Context) error {
 	}
 	mux := http.NewServeMux()
 	mux.Handle(PathHook, door)
+	if inLinear != nil {
+		mux.Handle(PathLinearHook, inLinear.door)
+	}
 	leases.Register(mux)
 	imagesOf(cfg, a.store, a.blobs, now, log).Register(mux)
 	if cfg.Tools.Enabled {

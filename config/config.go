@@ -101,6 +101,9 @@ type Config struct {
 
 	// Environment is about what a run works in.
 	Environment Environment `yaml:"environment"`
+
+	// Linear makes this server an agent of a Linear workspace. Default: it is none.
+	Linear Linear `yaml:"linear"`
 }
 
 // GitHub is the connection to one GitHub, as one App.
@@ -390,6 +393,7 @@ func Default() *Config {
 		Gateway:     Gateway{BodyBytes: 32 << 20, OutputTokens: 64_000, MaxCalls: 2000, ParallelCalls: 16, AnswerWithin: 10 * time.Minute},
 		Sessions:    Sessions{Retention: 30 * 24 * time.Hour},
 		Tools:       Tools{Enabled: true},
+		Linear:      Linear{APIURL: "https://api.linear.app"},
 		Environment: Environment{BuildWithin: 20 * time.Minute, Cache: EnvironmentCache{
 			Backend: "registry", Registry: "ghcr.io", Repository: "anvil-env", Credential: RegistryCredential{Lives: time.Hour},
 			LookupWithin: 15 * time.Second, PullWithin: 10 * time.Minute, PushWithin: 20 * time.Minute, WaitWithin: time.Minute,

@@ -106,6 +106,12 @@ func (c *Config) checkSecrets() Problems {
 		_, err := c.RegistryPassword()
 		ps.collect(err)
 	}
+	if l := c.Linear; l.ClientID != "" && (l.ClientSecretFile == "") != (l.ClientSecretEnv == "") && (l.WebhookSecretFile == "") != (l.WebhookSecretEnv == "") {
+		_, err := c.LinearClientSecret()
+		ps.collect(err)
+		_, err = c.LinearWebhookSecret()
+		ps.collect(err)
+	}
 	for i, s := range c.Tools.Servers {
 		if !slices.ContainsFunc(s.Headers, func(h ToolHeader) bool { return (h.ValueFile == "") == (h.ValueEnv == "") }) {
 			_, err := c.ToolHeaders(i)

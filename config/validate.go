@@ -28,6 +28,7 @@ func (c *Config) check() Problems {
 	c.checkGateway(&ps)
 	c.checkSessions(&ps)
 	c.checkTools(&ps)
+	c.checkLinear(&ps)
 	c.checkEnvironment(&ps)
 	return ps
 }

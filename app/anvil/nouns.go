@@ -510,6 +510,7 @@ const (
 	HopInspect  = "inspect"  // key: run id
 	HopDeliver  = "deliver"  // key: run id
 	HopReply    = "reply"    // key: delivery id
+	HopGreet    = "greet"    // key: delivery id, of a place that wants a sign at once
 	HopStop     = "stop"     // key: run id
 	HopReap     = "reap"     // key: empty; periodic
 )

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -61,7 +62,10 @@ func commandServer(s *stage, args []string) error {
 	}
 	switch verb {
 	case "start":
-		settings := Settings{}
+		settings := maps.Clone(s.settings)
+		if settings == nil {
+			settings = Settings{}
+		}
 		for _, arg := range args {
 			key, value, ok := strings.Cut(arg, "=")
 			if !ok {

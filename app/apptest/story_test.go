@@ -85,6 +85,8 @@ func TestStories(t *testing.T) {
 			"rerun":    plain(rerun),
 			"tell":     plain(tell),
 
+			"linear": plain(commandLinear),
+
 			"await":   plain(await),
 			"count":   plain(count),
 			"decided": plain(decided),
@@ -118,8 +120,10 @@ type stage struct {
 		delivery string // GUID
 		fault    int
 	}
-	job   job
-	model *modeltest.Server // or nil
+	job      job
+	model    *modeltest.Server // or nil
+	linear   *workspace        // or nil
+	settings Settings          // of the server, that follow from its surroundings
 }
 
 type stageKey struct{}
@@ -146,6 +150,12 @@ func setStage(env *testscript.Env) error {
 	env.Defer(func() {
 		if s.model != nil {
 			defer s.model.Close() // after the server
+		}
+		if s.linear != nil && s.linear.Server != nil {
+			defer s.linear.Close() // after the server
+			if session, err := s.session(); t.Failed() && err == nil {
+				t.Logf("Linear shows %+v", session)
+			}
 		}
 		if s.World == nil {
 			return

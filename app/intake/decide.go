@@ -185,8 +185,7 @@ func (d *Decider) act(ctx context.Context, c anvil.Command, reader Reader, came 
 	}
 	latest, err := d.latest(ctx, c.Thread)
 	if errors.Is(err, anvil.ErrNotFound) {
-		p := anvil.Problemf(CodeNothing, "Comment /anvil and say what to do", "there is no task in this thread yet")
-		return anvil.Ruling{Decision: anvil.Refused, Reason: p.Error(), Reply: d.answer(c, "confused", d.Tell(p))}, nil
+		return d.nothing(c), nil
 	}
 	if err != nil {
 		return anvil.Ruling{}, err
@@ -245,6 +244,24 @@ func (d *Decider) open(ctx context.Context, c anvil.Command) (anvil.Ruling, erro
 	}
 	task, err := d.Store.OpenTask(ctx, o)
 	return anvil.Ruling{Decision: anvil.Accepted, Task: task.ID}, err
+}
+
+// StopThread stops every open task of a command's thread, whoever asks.
+func (d *Decider) StopThread(ctx context.Context, c anvil.Command, came time.Time) (anvil.Ruling, error) {
+	latest, err := d.latest(ctx, c.Thread)
+	if errors.Is(err, anvil.ErrNotFound) {
+		return d.nothing(c), nil
+	}
+	if err != nil {
+		return anvil.Ruling{}, err
+	}
+	return d.stop(ctx, c, latest, came)
+}
+
+// nothing answers a verb that has nothing to act on.
+func (d *Decider) nothing(c anvil.Command) anvil.Ruling {
+	p := anvil.Problemf(CodeNothing, "Comment /anvil and say what to do", "there is no task in this thread yet")
+	return anvil.Ruling{Decision: anvil.Refused, Reason: p.Error(), Reply: d.answer(c, "confused", d.Tell(p))}
 }
 
 // stop stops every open task of the thread: who says stop does not mean the

@@ -3,8 +3,8 @@
 // [Of] is the one pure function from all that is known of a task, an [anvil.Story],
 // to a [Document]: title, who asked for what, steps, evidence, links, and what a
 // person can do now. Each place renders the document in a file of its own that knows
-// nothing else: [Comment], [CheckRun], [PullRequest], [Commit], [Ask], [Status] and
-// [Plain]. So whoever looks at any of them sees the same state, and a place more is a
+// nothing else: [Comment], [CheckRun], [PullRequest], [Commit], [Ask], [Status], [Linear]
+// and [Plain]. So whoever looks at any of them sees the same state, and a place more is a
 // file more.
 //
 // What comes from outside (the instruction, the agent's words, output of commands,

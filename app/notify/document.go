@@ -19,8 +19,10 @@ type Document struct {
 	Took  time.Duration // from asking to the end; 0 while open
 
 	Issue       int
-	OnPull      bool // Issue is a pull request that is not Anvil's
-	PullRequest int  // 0 until there is one
+	OnPull      bool   // Issue is a pull request that is not Anvil's
+	PullRequest int    // 0 until there is one
+	PullURL     string // its address; empty until this task has published to it
+	Repository  string // OWNER/NAME
 	Branch      string
 	Base        string // branch that the change starts from; empty until it is known
 	BaseCommit  string

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
+	"github.com/seed-bc0cc349/anvil/app/linear"
 	"github.com/seed-bc0cc349/anvil/app/notify"
 )
 
@@ -91,7 +92,11 @@ func answered(s *anvil.Story) {
 	s.Runs = append(s.Runs, second)
 }
 
-func merged(s *anvil.Story) { s.Session.PullRequest = 13 }
+func merged(s *anvil.Story) {
+	s.Session.PullRequest = 13
+	s.Effects["pull/7q2m9x1c4k"] = anvil.Effect{URL: "https://github.example/acme/web/pull/13"}
+	s.Effects["comment/7q2m9x1c4k"] = anvil.Effect{URL: "https://github.example/acme/web/issues/12#issuecomment-9"}
+}
 
 // inDevContainer lets the run have worked in the repository's dev container.
 func inDevContainer(s *anvil.Story) {
@@ -198,7 +203,7 @@ func TestGolden(t *testing.T) {
 			for _, a := range check.Actions {
 				heading += fmt.Sprintf(" [%s: %s]", a.Label, a.Description)
 			}
-			parts := []string{"=== comment", notify.Comment(d), heading, check.Summary, "=== status", notify.Status(d), "=== plain", notify.Plain(d), "=== handoff", notify.Handoff(d)}
+			parts := []string{"=== comment", notify.Comment(d), heading, check.Summary, "=== status", notify.Status(d), "=== plain", notify.Plain(d), "=== handoff", notify.Handoff(d), "=== linear", linearText(notify.Linear(d))}
 			if d.Phase == notify.Done {
 				title, body := notify.PullRequest([]notify.Document{d})
 				parts = append(parts, "=== pull request: "+title, body, "=== commit", notify.Commit(d))
@@ -210,6 +215,28 @@ func TestGolden(t *testing.T) {
 			golden(t, name, got)
 		})
 	}
+}
+
+// linearText is what a session of Linear's shows, as a file.
+func linearText(v linear.View) string {
+	var b strings.Builder
+	for _, a := range v.Say {
+		fmt.Fprintf(&b, "[%s: %s", a.Key, a.Type)
+		if a.Fleeting {
+			b.WriteString(", fleeting")
+		}
+		b.WriteString("] " + strings.Trim(a.Body+a.Action+" "+a.Parameter+a.Result, " ") + "\n")
+		for _, c := range a.Choices {
+			fmt.Fprintf(&b, "  ( %s ) %s\n", c.Label, c.Value)
+		}
+	}
+	for _, st := range v.Plan {
+		fmt.Fprintf(&b, "plan: %s, %s\n", st.Content, st.Status)
+	}
+	for _, l := range v.Links {
+		fmt.Fprintf(&b, "link: %s, %s\n", l.Label, l.URL)
+	}
+	return b.String() + "issue: " + string(v.Stage)
 }
 
 // golden compares a text with a file that can be read in a review.
@@ -250,7 +277,7 @@ func TestTextFromOutsideDoesNothing(t *testing.T) {
 	}
 	for place, text := range map[string]string{
 		"plan":   notify.Comment(notify.Of(story(anvil.Working, planned(string(steps))))),
-		"asking": notify.Comment(notify.Of(asking)), "question": notify.Ask(notify.Of(asking)), "status": notify.Status(notify.Of(asking)), "answered": notify.Comment(notify.Of(told)),
+		"asking": notify.Comment(notify.Of(asking)), "question": notify.Ask(notify.Of(asking)), "status": notify.Status(notify.Of(asking)), "linear": linearText(notify.Linear(d)), "linear asking": linearText(notify.Linear(notify.Of(asking))), "answered": notify.Comment(notify.Of(told)),
 		"comment": notify.Comment(d), "title": title, "pull request": body, "commit": notify.Commit(d),
 		"check title": check.Title, "check summary": check.Summary,
 	} {

@@ -21,6 +21,7 @@ func Of(s anvil.Story) Document {
 		Requester: person(command.Requester), Asked: sanitize.From(command.Prompt.Instruction), Handed: command.Wordless(), Subject: subject(s),
 		Question: questionOf(run), Notices: noticesOf(s), Environment: environmentOf(run), Cost: Usage(s.Usage),
 		Answer: answerOf(run), Verification: verificationOf(run), Change: changeOf(run), Run: run.Placement.URL,
+		PullURL: s.Effects["pull/"+string(s.Task.ID)].URL, Repository: s.Session.Repository.FullName(),
 		Comment: s.Effects["comment/"+string(s.Task.ID)].URL, Places: places(s),
 	}
 	if e := s.Effects["push/"+string(s.Task.ID)]; e.State == anvil.Done {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -109,6 +110,9 @@ func (s *Server) getUser(c *call) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a, err := s.account(c.r.PathValue("username"))
+	if id, idErr := strconv.ParseInt(c.r.PathValue("account_id"), 10, 64); idErr == nil && s.accounts[id] != nil {
+		a, err = s.accounts[id], nil
+	}
 	if err != nil {
 		return fail(404, "Not Found")
 	}

@@ -38,6 +38,7 @@ func (s *Server) restRoutes() []route {
 		{"GET /installation/repositories", byToken, []string{"metadata:read"}, s.listInstallationRepositories},
 		{"GET /rate_limit", byEither, nil, s.getRateLimit},
 		{"GET /users/{username}", byEither, nil, s.getUser},
+		{"GET /user/{account_id}", byEither, nil, s.getUser},
 
 		{"GET " + repo, byToken, []string{"metadata:read"}, s.getRepository},
 		{"GET " + repo + "/collaborators/{username}/permission", byToken, []string{"metadata:read"}, s.getPermission},

@@ -83,6 +83,7 @@ var operations = []string{
 	"GET /repos/{owner}/{repo}/pulls/{pull_number}/reviews/{review_id}/comments",
 	"PATCH /repos/{owner}/{repo}/pulls/{pull_number}",
 	"GET /repos/{owner}/{repo}/pulls/{pull_number}/files",
+	"GET /user/{account_id}",
 	"GET /users/{username}",
 	"GET /users/{username}/installation",
 }
