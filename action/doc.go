@@ -64,6 +64,9 @@
 // What a machine can do as a runner, and what it lacks, is told by the [doctor]
 // (anvil-runner doctor), which tries things instead of guessing.
 //
+// A job that is no run can build the dev container's image beforehand ([prebuild]), on a
+// schedule and when its files change, so that runs pull it.
+//
 // # What is not trusted
 //
 // The instruction and the issue are data from people; the repository is data from
@@ -86,6 +89,7 @@ import (
 	_ "github.com/seed-bc0cc349/anvil/action/endpoint"
 	_ "github.com/seed-bc0cc349/anvil/action/imagecache"
 	_ "github.com/seed-bc0cc349/anvil/action/joblog"
+	_ "github.com/seed-bc0cc349/anvil/action/prebuild"
 	_ "github.com/seed-bc0cc349/anvil/action/redact"
 	_ "github.com/seed-bc0cc349/anvil/action/runner"
 	_ "github.com/seed-bc0cc349/anvil/action/verify"
