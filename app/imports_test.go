@@ -48,6 +48,7 @@ var law = map[string]struct {
 	"app/github":   {allow: []string{"app/anvil"}},
 	"app/linear":   {allow: []string{"app/anvil"}},
 	"app/policy":   {allow: []string{"app/anvil", "config/hostlist", "config/strict"}},
+	"app/rulebook": {allow: []string{"app/anvil", "app/github", "app/policy"}},
 	"app/sanitize": {allow: []string{"app/anvil"}},
 	"app/secret":   {},
 	"app/release":  {allow: []string{"app/anvil"}},

@@ -7,7 +7,7 @@
 //
 //   - The rules of rules_test.go are about the text of the files, and run
 //     everywhere: no expression in a command line, no permission but id-token,
-//     no input of a dispatch but task, nonce and server, nobody else's action
+//     no input of a dispatch but task, nonce, server and runner, nobody else's action
 //     that is not pinned. Files with another purpose have rules of their own
 //     (standalone_test.go, own_rules_test.go).
 //   - The action's script is run under bash as GitHub runs it (script_test.go),
