@@ -14,7 +14,8 @@
 //     work at once. Events go to the server in order while all this happens, so
 //     that people can watch.
 //  3. Prepare ([workspace]). The exact base commit is fetched with a read token that
-//     only that one git process sees, and becomes a tree and a repository that
+//     only that one git process sees, on a machine that keeps mirrors only what it has
+//     more than earlier base commits, or nothing, and becomes a tree and a repository that
 //     belong to the agent. What an earlier run of the thread left, its unfinished tree
 //     and the engine's conversation ([conversation]), is put back into them. While the
 //     work goes on, and when it ends in whatever way, both are saved for the next one.
