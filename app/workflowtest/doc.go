@@ -19,7 +19,8 @@
 //     job gets, and hands act the workflow file as the repository has it, the
 //     event with the inputs, and the two variables of the OIDC token. That
 //     nothing calls out is measured: the proxy and the docker engine that act is
-//     told of are one canary that counts who comes.
+//     told of are one canary that counts who comes. Keys that act does not know yet
+//     are taken out of what it reads (newer_test.go).
 //
 // The last needs the program act, whose path is in ANVIL_ACT, and the check of
 // the calls between the files needs actionlint in ANVIL_ACTIONLINT: `make
