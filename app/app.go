@@ -31,7 +31,6 @@ import (
 	"github.com/seed-bc0cc349/anvil/app/policy"
 	"github.com/seed-bc0cc349/anvil/app/publish"
 	"github.com/seed-bc0cc349/anvil/app/queue"
-	"github.com/seed-bc0cc349/anvil/app/rulebook"
 	"github.com/seed-bc0cc349/anvil/app/runapi"
 	"github.com/seed-bc0cc349/anvil/app/sanitize"
 	"github.com/seed-bc0cc349/anvil/app/schedule"
@@ -62,6 +61,7 @@ type App struct {
 	models   *gateway.Gateway
 	registry *prometheus.Registry // nil if nobody wants to know
 	clear    *clearance
+	listen   func(context.Context) // to what comes over a socket; nil: nothing does
 	server   *http.Server
 }
 
@@ -131,9 +131,8 @@ func (a *App) connect(ctx context.Context) error {
 	markers := publish.Markers{Key: markerKey}
 	words := Words()
 
-	book := &rulebook.Book{GitHub: hub, Owners: hub, Past: a.store, ValidRef: git.ValidateRef, Now: now}
 	decider := &intake.Decider{
-		Rules: rulesNow(hub, book), Store: a.store, GitHub: hub, Status: told(notify.Status), Handoff: told(notify.Handoff), Tell: notify.Tell, Now: now, Log: log,
+		Store: a.store, GitHub: hub, Status: told(notify.Status), Handoff: told(notify.Handoff), Tell: notify.Tell, Now: now, Log: log,
 		Reader: func(ctx context.Context) (intake.Reader, error) {
 			who, err := self.get(ctx)
 			return intake.Reader{
@@ -152,7 +151,7 @@ func (a *App) connect(ctx context.Context) error {
 		Log:      log,
 	}
 	actions := &dispatch.Actions{GitHub: hub, Workflow: cfg.Dispatch.Workflow, Central: cfg.Dispatch.Repository, Ref: cfg.Dispatch.Ref}
-	preparer := &dispatch.Preparer{GitHub: hub, Book: book, Offer: offer, Kinds: kindsOf(cfg)}
+	preparer := &dispatch.Preparer{GitHub: hub, Past: a.store, Offer: offer, Kinds: kindsOf(cfg), ValidRef: git.ValidateRef}
 	dispatcher := &dispatch.Dispatcher{
 		Store: a.store, Provider: actions, Prepare: preparer, Server: cfg.PublicURL, Now: now, Log: log,
 		StartWithin: cfg.Limits.StartWithin, Settle: 20 * time.Second, Times: 3, Patience: patience,
@@ -194,7 +193,7 @@ func (a *App) connect(ctx context.Context) error {
 		return err
 	}
 	inspection := &inspect.Hop{
-		Store: a.store, GitHub: hub, Blobs: a.blobs, Inspector: inspector, Rules: book.At,
+		Store: a.store, GitHub: hub, Blobs: a.blobs, Inspector: inspector, Rules: preparer.Rules,
 		HoldFor: cfg.Limits.HoldFor, Patience: patience, Now: now, Log: log,
 		Limits: inspect.Limits{
 			BundleBytes: cfg.Limits.BundleBytes, Files: cfg.Limits.Files, BlobBytes: cfg.Limits.FileBytes, TotalBytes: cfg.Limits.DiffBytes,
@@ -216,9 +215,18 @@ func (a *App) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	inSlack, err := slackOf(cfg, a.store, hub, decider, markers, now, log)
+	if err != nil {
+		return err
+	}
 	greet := func(context.Context, string) error { return nil } // of a place that is not configured any more
+	announcer.Places = map[string]publish.Place{}
+	if inSlack != nil {
+		announcer.Places[intake.PlaceSlack] = inSlack.place
+		a.listen = inSlack.listen
+	}
 	if inLinear != nil {
-		announcer.Places = map[string]publish.Place{intake.PlaceLinear: inLinear.place}
+		announcer.Places[intake.PlaceLinear] = inLinear.place
 		greet = inLinear.place.Greet
 	}
 	if a.queue, err = queue.New(ctx, a.store.DB(), []queue.Hop{
@@ -245,6 +253,9 @@ func (a *App) connect(ctx context.Context) error {
 	mux.Handle(PathHook, door)
 	if inLinear != nil {
 		mux.Handle(PathLinearHook, inLinear.door)
+	}
+	if inSlack != nil && cfg.Slack.Mode == "http" {
+		mux.Handle(PathSlack, inSlack.door)
 	}
 	leases.Register(mux)
 	imagesOf(cfg, a.store, a.blobs, now, log).Register(mux)
@@ -296,6 +307,9 @@ func (a *App) Run(ctx context.Context, listener net.Listener) error {
 	var background sync.WaitGroup
 	watching, stopWatching := context.WithCancel(work)
 	background.Go(func() { a.watch(watching) })
+	if a.listen != nil {
+		background.Go(func() { a.listen(watching) })
+	}
 
 	served := make(chan error, 1)
 	go func() { served <- a.server.Serve(listener) }()
@@ -354,18 +368,6 @@ func (a *App) sealed() (*seal.Store, error) {
 		a.log.Info("made a key with which sessions are encrypted: keep it apart from backups of the data directory, or set sessions.key_file", "file", path)
 	}
 	return &seal.Store{Blobs: a.blobs, Key: key}, err
-}
-
-// rulesNow reads the rules in force for a repository whose default branch was told a
-// moment ago, by GitHub itself.
-func rulesNow(hub rulebook.Contents, book *rulebook.Book) func(context.Context, anvil.Repository) (anvil.Rules, error) {
-	return func(ctx context.Context, repo anvil.Repository) (anvil.Rules, error) {
-		tip, err := hub.Branch(ctx, repo, repo.DefaultBranch)
-		if err != nil {
-			return anvil.Rules{}, err
-		}
-		return book.At(ctx, repo, tip)
-	}
 }
 
 // offerOf says what tasks may choose from.

@@ -18,7 +18,7 @@ var law = map[string]struct {
 	allow []string
 }{
 	"cmd/anvil":              {allow: []string{"app", "app/anvil", "app/demo", "app/github", "app/notify", "app/onboard", "app/release", "app/standalone", "config"}},
-	"cmd/anvil-runner":       {allow: []string{"action/confine", "action/conversation", "action/debug", "action/desk", "action/doctor", "action/prebuild", "action/runner"}},
+	"cmd/anvil-runner":       {allow: []string{"action/confine", "action/conversation", "action/debug", "action/desk", "action/doctor", "action/runner"}},
 	"cmd/anvil-sample-agent": {allow: []string{"cmd/anvil-sample-agent/repair"}},
 	"cmd/anvil-sim":          {allow: []string{"app/gateway/modeltest", "app/github/githubtest", "app/github/githubtest/openapi"}},
 
@@ -47,8 +47,8 @@ var law = map[string]struct {
 	"app/git":      {allow: []string{"app/anvil"}},
 	"app/github":   {allow: []string{"app/anvil"}},
 	"app/linear":   {allow: []string{"app/anvil"}},
+	"app/slack":    {allow: []string{"app/anvil"}},
 	"app/policy":   {allow: []string{"app/anvil", "config/hostlist", "config/strict"}},
-	"app/rulebook": {allow: []string{"app/anvil", "app/github", "app/policy"}},
 	"app/sanitize": {allow: []string{"app/anvil"}},
 	"app/secret":   {},
 	"app/release":  {allow: []string{"app/anvil"}},
@@ -92,7 +92,6 @@ var law = map[string]struct {
 	"action/confine":      {allow: inJob},
 	"action/desk":         {allow: inJob},
 	"action/debug":        {allow: inJob},
-	"action/prebuild":     {allow: inJob},
 	"action/devcontainer": {allow: inJob},
 	"action/doctor":       {allow: inJob},
 	"action/egress":       {allow: inJob},
@@ -105,7 +104,7 @@ var law = map[string]struct {
 }
 
 var (
-	hopMay = []string{"app/anvil", "app/runapi", "app/policy", "app/queue", "app/blob", "app/git", "app/github", "app/linear", "app/sanitize", "app/secret"}
+	hopMay = []string{"app/anvil", "app/runapi", "app/policy", "app/queue", "app/blob", "app/git", "app/github", "app/linear", "app/sanitize", "app/secret", "app/slack"}
 	inJob  = []string{"app/runapi", "action/agent", "action/confine", "action/conversation", "action/debug", "action/desk", "action/devcontainer", "action/doctor", "action/egress", "action/endpoint", "action/imagecache", "action/joblog", "action/prebuild", "action/redact", "action/runner", "action/verify", "action/workspace"}
 )
 

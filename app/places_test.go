@@ -84,7 +84,7 @@ func TestOnlyPublishSpeaks(t *testing.T) {
 	t.Parallel()
 	speaks := []string{
 		"CreateComment", "EditComment", "React", "Unreact", "CreatePullRequest", "EditPullRequest", "CreateCheckRun", "UpdateCheckRun",
-		"Say", "ShowPlan", "ShowLinks", "MoveIssue",
+		"Post", "Edit", "Whisper", "Working", "Say", "ShowPlan", "ShowLinks", "MoveIssue",
 		"ResolveThread", "ReplyToReview", "AddLabels", "RequestReviewers", "MarkReady",
 	}
 	mine := 0

@@ -104,6 +104,9 @@ type Config struct {
 
 	// Linear makes this server an agent of a Linear workspace. Default: it is none.
 	Linear Linear `yaml:"linear"`
+
+	// Slack makes this server an app of a Slack workspace. Default: it is none.
+	Slack Slack `yaml:"slack"`
 }
 
 // GitHub is the connection to one GitHub, as one App.
@@ -150,6 +153,14 @@ type GitHub struct {
 
 	// WebhookSecretEnv names the environment variable that holds the secret.
 	WebhookSecretEnv string `yaml:"webhook_secret_env"`
+
+	// Forks says whether work may be asked for on a pull request that comes from a
+	// fork.
+	//
+	// Default: off, and nothing else is possible yet. The branch of such a pull
+	// request belongs to somebody else, so there would be nowhere to publish to,
+	// and its code is a stranger's.
+	Forks string `yaml:"forks"`
 }
 
 // Dispatch says how a run reaches GitHub Actions.
@@ -359,7 +370,7 @@ func Default() *Config {
 		DataDir:   "data",
 		LogFormat: "text",
 		LogLevel:  "info",
-		GitHub:    GitHub{URL: "https://github.com"},
+		GitHub:    GitHub{URL: "https://github.com", Forks: "off"},
 		Dispatch:  Dispatch{Workflow: "anvil.yml"},
 		Capacity:  Capacity{Total: 4},
 		Limits: Limits{
@@ -386,6 +397,7 @@ func Default() *Config {
 		Sessions:    Sessions{Retention: 30 * 24 * time.Hour},
 		Tools:       Tools{Enabled: true},
 		Linear:      Linear{APIURL: "https://api.linear.app"},
+		Slack:       Slack{APIURL: "https://slack.com"},
 		Environment: Environment{BuildWithin: 20 * time.Minute, Cache: EnvironmentCache{
 			Backend: "registry", Registry: "ghcr.io", Repository: "anvil-env", Credential: RegistryCredential{Lives: time.Hour},
 			LookupWithin: 15 * time.Second, PullWithin: 10 * time.Minute, PushWithin: 20 * time.Minute, WaitWithin: time.Minute,

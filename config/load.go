@@ -103,6 +103,7 @@ func (c *Config) derive() {
 		}
 	}
 	c.Linear.APIURL = strings.TrimRight(c.Linear.APIURL, "/")
+	c.Slack.APIURL = strings.TrimRight(c.Slack.APIURL, "/")
 	for i := range c.Gateway.Upstreams {
 		u := &c.Gateway.Upstreams[i]
 		if u.Auth == "" {
@@ -124,7 +125,7 @@ func (c *Config) derive() {
 // resolve makes paths absolute, relative to the configuration's own directory,
 // so that a server finds the same files wherever it is started from.
 func (c *Config) resolve(dir string) {
-	paths := []*string{&c.DataDir, &c.GitHub.PrivateKeyFile, &c.GitHub.WebhookSecretFile, &c.Sessions.KeyFile, &c.Environment.Cache.Credential.PasswordFile, &c.Linear.ClientSecretFile, &c.Linear.WebhookSecretFile}
+	paths := []*string{&c.DataDir, &c.GitHub.PrivateKeyFile, &c.GitHub.WebhookSecretFile, &c.Sessions.KeyFile, &c.Environment.Cache.Credential.PasswordFile, &c.Linear.ClientSecretFile, &c.Linear.WebhookSecretFile, &c.Slack.BotTokenFile, &c.Slack.AppTokenFile, &c.Slack.SigningSecretFile}
 	for i := range c.Gateway.Upstreams {
 		paths = append(paths, &c.Gateway.Upstreams[i].KeyFile)
 	}

@@ -35,6 +35,7 @@ const (
 	CodeSessionKey  = "CFG_SESSION_KEY"  // no key for sessions where it should be, or others can read it
 	CodeRegistry    = "CFG_REGISTRY"     // no login at the registry where it should be
 	CodeLinear      = "CFG_LINEAR"       // Linear without a secret, a repository or an id where they should be
+	CodeSlack       = "CFG_SLACK"        // Slack without a token or an id where they should be
 	CodeTools       = "CFG_TOOLS"        // a tool server or a quota that cannot be
 )
 

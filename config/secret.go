@@ -106,6 +106,10 @@ func (c *Config) checkSecrets() Problems {
 		_, err := c.RegistryPassword()
 		ps.collect(err)
 	}
+	if l := c.Slack; (l.Mode == "socket" && (l.AppTokenFile == "") != (l.AppTokenEnv == "") || l.Mode == "http" && (l.SigningSecretFile == "") != (l.SigningSecretEnv == "")) && (l.BotTokenFile == "") != (l.BotTokenEnv == "") {
+		_, _, _, err := c.SlackTokens()
+		ps.collect(err)
+	}
 	if l := c.Linear; l.ClientID != "" && (l.ClientSecretFile == "") != (l.ClientSecretEnv == "") && (l.WebhookSecretFile == "") != (l.WebhookSecretEnv == "") {
 		_, err := c.LinearClientSecret()
 		ps.collect(err)

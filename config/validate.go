@@ -29,6 +29,7 @@ func (c *Config) check() Problems {
 	c.checkSessions(&ps)
 	c.checkTools(&ps)
 	c.checkLinear(&ps)
+	c.checkSlack(&ps)
 	c.checkEnvironment(&ps)
 	return ps
 }
@@ -95,6 +96,7 @@ func (c *Config) checkServer(ps *Problems) {
 	if c.DataDir == "" {
 		ps.add(CodeValue, "data_dir", "Name a directory on a local disk", "empty")
 	}
+	oneOf(ps, "github.forks", c.GitHub.Forks, "off")
 	oneOf(ps, "log_format", c.LogFormat, "text", "json")
 	oneOf(ps, "log_level", c.LogLevel, "debug", "info", "warn", "error")
 }

@@ -86,6 +86,7 @@ func TestStories(t *testing.T) {
 			"tell":     plain(tell),
 
 			"linear": plain(commandLinear),
+			"slack":  plain(commandSlack),
 
 			"await":   plain(await),
 			"count":   plain(count),
@@ -123,6 +124,7 @@ type stage struct {
 	job      job
 	model    *modeltest.Server // or nil
 	linear   *workspace        // or nil
+	slack    *channel          // or nil
 	settings Settings          // of the server, that follow from its surroundings
 }
 
@@ -150,6 +152,9 @@ func setStage(env *testscript.Env) error {
 	env.Defer(func() {
 		if s.model != nil {
 			defer s.model.Close() // after the server
+		}
+		if s.slack != nil {
+			defer s.slack.Close() // after the server
 		}
 		if s.linear != nil && s.linear.Server != nil {
 			defer s.linear.Close() // after the server

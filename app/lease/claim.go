@@ -14,7 +14,6 @@ import (
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 	"github.com/seed-bc0cc349/anvil/app/github"
-	"github.com/seed-bc0cc349/anvil/app/policy"
 	"github.com/seed-bc0cc349/anvil/app/runapi"
 )
 
@@ -171,9 +170,12 @@ func wrongClaim(name, got, want string) error {
 
 func (s *Server) assignment(story anvil.Story, run anvil.Run, token, readToken string) runapi.Assignment {
 	repo := story.Session.Repository
-	verify, source := run.Rules.Checks(story.Task.Command.Options)
-	if source == "rules" {
-		source = policy.Path
+	verify, source := story.Task.Command.Options.Verify, "command"
+	if len(verify) == 0 {
+		verify, source = run.Rules.Verify, ".github/anvil.yml"
+	}
+	if len(verify) == 0 {
+		source = ""
 	}
 	engine := s.Engines[run.Engine.Name]
 	engine.Model = run.Engine.Model

@@ -40,7 +40,10 @@ var getTask = define(Tool{
 		return nil, err
 	}
 	command, run := c.story.Task.Command, c.story.Run()
-	verify, _ := run.Rules.Checks(command.Options)
+	verify := command.Options.Verify
+	if len(verify) == 0 {
+		verify = run.Rules.Verify
+	}
 	return task{
 		Task: c.story.Task.ID, Instruction: command.Prompt.Instruction, Requester: command.Requester.Login,
 		Repository: c.story.Session.Repository.FullName(), IssueNumber: c.story.Session.Issue,
