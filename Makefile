@@ -44,8 +44,9 @@ test-hostile: ## a hostile agent in the agent's place: each attack and what it r
 	ANVIL_HOSTILE=1 go test -count=1 -timeout 10m -run 'TestHostile' -v ./app/apptest
 
 .PHONY: test-devcontainer
-test-devcontainer: ## dev containers and the cache of their images, on container engines and a registry of its own; needs root on Linux with Debian's packages
-	.ci/devcontainer go test -count=1 -p 1 -timeout 12m -run 'TestDevcontainer' ./action/... ./app/apptest
+test-devcontainer: ## dev containers, Codex in one of them, and the cache of their images, on container engines and a registry of its own; needs root on Linux with Debian's packages
+	.ci/agents $(AGENTS) $(CODEX)
+	ANVIL_AGENTS=$(AGENTS)/node_modules/.bin .ci/devcontainer go test -count=1 -p 1 -timeout 12m -run 'TestDevcontainer' ./action/... ./app/apptest
 
 .PHONY: lint
 lint: ## gofmt, vet, staticcheck, actionlint, go mod tidy

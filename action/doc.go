@@ -14,7 +14,8 @@
 //     work at once. Events go to the server in order while all this happens, so
 //     that people can watch.
 //  3. Prepare ([workspace]). The exact base commit is fetched with a read token that
-//     only that one git process sees, and becomes a tree and a repository that
+//     only that one git process sees, on a machine that keeps mirrors only what it has
+//     more than earlier base commits, or nothing, and becomes a tree and a repository that
 //     belong to the agent. What an earlier run of the thread left, its unfinished tree
 //     and the engine's conversation ([conversation]), is put back into them. While the
 //     work goes on, and when it ends in whatever way, both are saved for the next one.
@@ -64,6 +65,9 @@
 // What a machine can do as a runner, and what it lacks, is told by the [doctor]
 // (anvil-runner doctor), which tries things instead of guessing.
 //
+// A job that is no run can build the dev container's image beforehand ([prebuild]), on a
+// schedule and when its files change, so that runs pull it.
+//
 // # What is not trusted
 //
 // The instruction and the issue are data from people; the repository is data from
@@ -86,6 +90,7 @@ import (
 	_ "github.com/seed-bc0cc349/anvil/action/endpoint"
 	_ "github.com/seed-bc0cc349/anvil/action/imagecache"
 	_ "github.com/seed-bc0cc349/anvil/action/joblog"
+	_ "github.com/seed-bc0cc349/anvil/action/prebuild"
 	_ "github.com/seed-bc0cc349/anvil/action/redact"
 	_ "github.com/seed-bc0cc349/anvil/action/runner"
 	_ "github.com/seed-bc0cc349/anvil/action/verify"

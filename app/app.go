@@ -31,6 +31,7 @@ import (
 	"github.com/seed-bc0cc349/anvil/app/policy"
 	"github.com/seed-bc0cc349/anvil/app/publish"
 	"github.com/seed-bc0cc349/anvil/app/queue"
+	"github.com/seed-bc0cc349/anvil/app/rulebook"
 	"github.com/seed-bc0cc349/anvil/app/runapi"
 	"github.com/seed-bc0cc349/anvil/app/sanitize"
 	"github.com/seed-bc0cc349/anvil/app/schedule"
@@ -131,8 +132,9 @@ func (a *App) connect(ctx context.Context) error {
 	markers := publish.Markers{Key: markerKey}
 	words := Words()
 
+	book := &rulebook.Book{GitHub: hub, Owners: hub, Past: a.store, ValidRef: git.ValidateRef, Now: now}
 	decider := &intake.Decider{
-		Store: a.store, GitHub: hub, Status: told(notify.Status), Handoff: told(notify.Handoff), Tell: notify.Tell, Now: now, Log: log,
+		Rules: rulesNow(hub, book), Store: a.store, GitHub: hub, Status: told(notify.Status), Handoff: told(notify.Handoff), Tell: notify.Tell, Now: now, Log: log,
 		Reader: func(ctx context.Context) (intake.Reader, error) {
 			who, err := self.get(ctx)
 			return intake.Reader{
@@ -151,7 +153,7 @@ func (a *App) connect(ctx context.Context) error {
 		Log:      log,
 	}
 	actions := &dispatch.Actions{GitHub: hub, Workflow: cfg.Dispatch.Workflow, Central: cfg.Dispatch.Repository, Ref: cfg.Dispatch.Ref}
-	preparer := &dispatch.Preparer{GitHub: hub, Past: a.store, Offer: offer, Kinds: kindsOf(cfg), ValidRef: git.ValidateRef}
+	preparer := &dispatch.Preparer{GitHub: hub, Book: book, Offer: offer, Kinds: kindsOf(cfg)}
 	dispatcher := &dispatch.Dispatcher{
 		Store: a.store, Provider: actions, Prepare: preparer, Server: cfg.PublicURL, Now: now, Log: log,
 		StartWithin: cfg.Limits.StartWithin, Settle: 20 * time.Second, Times: 3, Patience: patience,
@@ -193,7 +195,7 @@ func (a *App) connect(ctx context.Context) error {
 		return err
 	}
 	inspection := &inspect.Hop{
-		Store: a.store, GitHub: hub, Blobs: a.blobs, Inspector: inspector, Rules: preparer.Rules,
+		Store: a.store, GitHub: hub, Blobs: a.blobs, Inspector: inspector, Rules: book.At,
 		HoldFor: cfg.Limits.HoldFor, Patience: patience, Now: now, Log: log,
 		Limits: inspect.Limits{
 			BundleBytes: cfg.Limits.BundleBytes, Files: cfg.Limits.Files, BlobBytes: cfg.Limits.FileBytes, TotalBytes: cfg.Limits.DiffBytes,
@@ -368,6 +370,18 @@ func (a *App) sealed() (*seal.Store, error) {
 		a.log.Info("made a key with which sessions are encrypted: keep it apart from backups of the data directory, or set sessions.key_file", "file", path)
 	}
 	return &seal.Store{Blobs: a.blobs, Key: key}, err
+}
+
+// rulesNow reads the rules in force for a repository whose default branch was told a
+// moment ago, by GitHub itself.
+func rulesNow(hub rulebook.Contents, book *rulebook.Book) func(context.Context, anvil.Repository) (anvil.Rules, error) {
+	return func(ctx context.Context, repo anvil.Repository) (anvil.Rules, error) {
+		tip, err := hub.Branch(ctx, repo, repo.DefaultBranch)
+		if err != nil {
+			return anvil.Rules{}, err
+		}
+		return book.At(ctx, repo, tip)
+	}
 }
 
 // offerOf says what tasks may choose from.

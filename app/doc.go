@@ -13,7 +13,7 @@
 //
 // Decide (intake, policy). The stored payload is read by a pure function: is
 // there a command in it, and whose? Then GitHub is asked what that person may
-// do. What is ignored is kept with its reason; what is refused is answered.
+// do, and the rules whether it may be done here. What is ignored is kept with its reason; what is refused is answered.
 //
 // Open (intake). A Command becomes a Task in the thread's Session with a queued
 // Run.
@@ -70,7 +70,8 @@
 // few calls we make; beside it githubtest, a GitHub that is simulated, as
 // gateway/modeltest is a model that follows a script), linear (the same of Linear, with
 // lineartest), git (the git program,
-// hardened), policy (who may have what), sanitize (text from outside made safe),
+// hardened), policy (who may have what), rulebook (the rules in force, from a repository
+// and its organisation), sanitize (text from outside made safe),
 // secret (what looks like one, found and masked).
 //
 // Without a server, package standalone plays Decide in one job of GitHub Actions and

@@ -18,7 +18,7 @@ var law = map[string]struct {
 	allow []string
 }{
 	"cmd/anvil":              {allow: []string{"app", "app/anvil", "app/demo", "app/github", "app/notify", "app/onboard", "app/release", "app/standalone", "config"}},
-	"cmd/anvil-runner":       {allow: []string{"action/confine", "action/conversation", "action/debug", "action/desk", "action/doctor", "action/runner"}},
+	"cmd/anvil-runner":       {allow: []string{"action/confine", "action/conversation", "action/debug", "action/desk", "action/doctor", "action/prebuild", "action/runner"}},
 	"cmd/anvil-sample-agent": {allow: []string{"cmd/anvil-sample-agent/repair"}},
 	"cmd/anvil-sim":          {allow: []string{"app/gateway/modeltest", "app/github/githubtest", "app/github/githubtest/openapi"}},
 
@@ -49,6 +49,7 @@ var law = map[string]struct {
 	"app/linear":   {allow: []string{"app/anvil"}},
 	"app/slack":    {allow: []string{"app/anvil"}},
 	"app/policy":   {allow: []string{"app/anvil", "config/hostlist", "config/strict"}},
+	"app/rulebook": {allow: []string{"app/anvil", "app/github", "app/policy"}},
 	"app/sanitize": {allow: []string{"app/anvil"}},
 	"app/secret":   {},
 	"app/release":  {allow: []string{"app/anvil"}},
@@ -92,6 +93,7 @@ var law = map[string]struct {
 	"action/confine":      {allow: inJob},
 	"action/desk":         {allow: inJob},
 	"action/debug":        {allow: inJob},
+	"action/prebuild":     {allow: inJob},
 	"action/devcontainer": {allow: inJob},
 	"action/doctor":       {allow: inJob},
 	"action/egress":       {allow: inJob},

@@ -153,14 +153,6 @@ type GitHub struct {
 
 	// WebhookSecretEnv names the environment variable that holds the secret.
 	WebhookSecretEnv string `yaml:"webhook_secret_env"`
-
-	// Forks says whether work may be asked for on a pull request that comes from a
-	// fork.
-	//
-	// Default: off, and nothing else is possible yet. The branch of such a pull
-	// request belongs to somebody else, so there would be nowhere to publish to,
-	// and its code is a stranger's.
-	Forks string `yaml:"forks"`
 }
 
 // Dispatch says how a run reaches GitHub Actions.
@@ -370,7 +362,7 @@ func Default() *Config {
 		DataDir:   "data",
 		LogFormat: "text",
 		LogLevel:  "info",
-		GitHub:    GitHub{URL: "https://github.com", Forks: "off"},
+		GitHub:    GitHub{URL: "https://github.com"},
 		Dispatch:  Dispatch{Workflow: "anvil.yml"},
 		Capacity:  Capacity{Total: 4},
 		Limits: Limits{

@@ -96,7 +96,6 @@ func (c *Config) checkServer(ps *Problems) {
 	if c.DataDir == "" {
 		ps.add(CodeValue, "data_dir", "Name a directory on a local disk", "empty")
 	}
-	oneOf(ps, "github.forks", c.GitHub.Forks, "off")
 	oneOf(ps, "log_format", c.LogFormat, "text", "json")
 	oneOf(ps, "log_level", c.LogLevel, "debug", "info", "warn", "error")
 }

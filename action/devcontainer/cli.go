@@ -11,6 +11,7 @@ import (
 	"io"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -54,6 +55,36 @@ const drain = 2 * time.Second
 func (c CLI) Version(ctx context.Context) (string, error) {
 	out, err := c.run(ctx, c.Ask, c.program(), "--version")
 	return strings.TrimSpace(out), err
+}
+
+// Platform is what images are built for here.
+const Platform = runtime.GOOS + "/" + runtime.GOARCH
+
+// Key names the image that this CLI would build of a configuration on this machine.
+func (c CLI) Key(ctx context.Context, configuration *Configuration) (string, error) {
+	version, err := c.Version(ctx)
+	if err != nil {
+		return "", err
+	}
+	inputs, err := configuration.Inputs()
+	if err != nil {
+		return "", err
+	}
+	inputs.CLI, inputs.Platform = version, Platform
+	return Key(inputs), nil
+}
+
+// Environ is what of the job's environment a build may see: no token is among it.
+func Environ(job []string) []string {
+	var env []string
+	for _, entry := range job {
+		switch name, _, _ := strings.Cut(entry, "="); name {
+		case "PATH", "HOME", "XDG_RUNTIME_DIR", "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "CONTAINER_HOST",
+			"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "TMPDIR":
+			env = append(env, entry)
+		}
+	}
+	return env
 }
 
 // Build builds the image of a configuration in a checkout of the base commit at dir,

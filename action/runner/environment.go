@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"runtime"
 	"strings"
 	"time"
 
@@ -82,20 +81,15 @@ func (j *job) environment(ctx context.Context, w *workspace.Workspace) error {
 // image has the image of a dev container: from the cache, or built and then kept.
 func (j *job) image(ctx context.Context, dir string, found *devcontainer.Configuration, engine string, e *runapi.EnvironmentUsed) (devcontainer.Built, error) {
 	cli := devcontainer.CLI{
-		Docker: engine, Environ: ofBuild(j.Environ), Limit: cmp.Or(time.Duration(j.assignment.Environment.BuildSeconds)*time.Second, 20*time.Minute),
+		Docker: engine, Environ: devcontainer.Environ(j.Environ), Limit: cmp.Or(time.Duration(j.assignment.Environment.BuildSeconds)*time.Second, 20*time.Minute),
 		Ask: askTime, Clean: j.safe,
 	}
-	version, err := cli.Version(ctx)
+	key, err := cli.Key(ctx, found)
 	if err != nil {
 		return devcontainer.Built{}, err
 	}
-	inputs, err := found.Inputs()
-	if err != nil {
-		return devcontainer.Built{}, err
-	}
-	inputs.CLI, inputs.Platform = version, runtime.GOOS+"/"+runtime.GOARCH
-	e.Key = devcontainer.Key(inputs)
-	cache := j.openCache(ctx, engine, inputs.Platform)
+	e.Key = key
+	cache := j.openCache(ctx, engine)
 	j.cache = cache
 	built, err := warm(ctx, cli, cache, e.Key)
 	if e.Warm = err == nil; err != nil {
@@ -135,9 +129,9 @@ func warm(ctx context.Context, cli devcontainer.CLI, cache *imagecache.Cache, ke
 }
 
 // openCache opens the image cache, or none where what is configured can't be one.
-func (j *job) openCache(ctx context.Context, engine, platform string) *imagecache.Cache {
+func (j *job) openCache(ctx context.Context, engine string) *imagecache.Cache {
 	o := imagecache.Options{
-		Images: j.assignment.Images, Repository: j.assignment.Repository.FullName, Branch: j.assignment.BaseRef, Platform: platform,
+		Images: j.assignment.Images, Repository: j.assignment.Repository.FullName, Branch: j.assignment.BaseRef, Platform: devcontainer.Platform,
 		Environ: j.Environ, Docker: engine, Temp: j.Getenv("RUNNER_TEMP"), Server: j.holder, Secret: j.log.Secret,
 		Tell: func(kind, text string, step runapi.CacheStep) { j.journal.add(kind, text, mustJSON(step)) },
 	}
@@ -159,17 +153,4 @@ func (j *job) closeCache(work, life context.Context) {
 	defer cancel()
 	defer context.AfterFunc(work, cancel)()
 	j.cache.Close(ctx)
-}
-
-// ofBuild is what of the job's environment a build may see: no token is among it.
-func ofBuild(job []string) []string {
-	var env []string
-	for _, entry := range job {
-		switch name, _, _ := strings.Cut(entry, "="); name {
-		case "PATH", "HOME", "XDG_RUNTIME_DIR", "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "CONTAINER_HOST",
-			"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "TMPDIR":
-			env = append(env, entry)
-		}
-	}
-	return env
 }

@@ -111,7 +111,7 @@ func (j *job) prepare(ctx context.Context) (*workspace.Workspace, error) {
 	a := j.assignment
 	start := time.Now()
 	w, err := workspace.Prepare(ctx, filepath.Join(temp, "anvil-"+strings.ToLower(rand.Text()[:12])), j.Environ, workspace.Source{
-		URL: a.Repository.CloneURL, Commit: a.BaseCommit, Token: a.ReadToken,
+		URL: a.Repository.CloneURL, Commit: a.BaseCommit, Token: a.ReadToken, Mirrors: j.Getenv("ANVIL_MIRRORS"),
 	})
 	if err != nil {
 		return w, &runapi.Error{
@@ -119,7 +119,10 @@ func (j *job) prepare(ctx context.Context) (*workspace.Workspace, error) {
 			Next: "If it was removed meanwhile, say /anvil retry; else check that the runner reaches the repository's host.",
 		}
 	}
-	j.log.Say("Checked out %s in %d ms.", short(a.BaseCommit), time.Since(start).Milliseconds())
+	j.log.Say("Checked out %s, %s, in %d ms.", short(a.BaseCommit), w.Origin, time.Since(start).Milliseconds())
+	if w.Trouble != nil {
+		j.warn("This machine's mirror of the repository was not used: %v. Look at ANVIL_MIRRORS on the runner.", w.Trouble)
+	}
 	return w, nil
 }
 

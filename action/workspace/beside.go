@@ -24,8 +24,13 @@ func (w *Workspace) BesideChecks(r *Result) []confine.Mount {
 	return []confine.Mount{beside(r.gitDir, false), w.baseObjects()}
 }
 
+// baseObjects are the base commit's objects: a link where a mirror has them.
 func (w *Workspace) baseObjects() confine.Mount {
-	return confine.Mount{Outside: w.path("base.git", "objects"), Inside: filepath.Join(filepath.Dir(confine.InsideTree), "base.git/objects")}
+	objects := w.path("base.git", "objects")
+	if real, err := filepath.EvalSymlinks(objects); err == nil {
+		objects = real
+	}
+	return confine.Mount{Outside: objects, Inside: filepath.Join(filepath.Dir(confine.InsideTree), "base.git/objects")}
 }
 
 func beside(repository string, writable bool) confine.Mount {

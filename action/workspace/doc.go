@@ -3,7 +3,7 @@
 //
 // A [Workspace] is a directory of one run. In the order of events:
 //
-//	base.git     Prepare fetches the base commit into it, alone and without history
+//	base.git     Fetch has the base commit in it, alone and without history
 //	agent/       the agent's: a repository of its own (repository.git, which borrows
 //	             base.git's objects) and the tree, so that git works for the agent
 //	result.git   made after the agent has ended; Collect builds the commit in it
@@ -23,5 +23,10 @@
 // anything of the repository's runs. It is never in a file or an argument.
 //
 // A workspace is not shared between runs: what a run could write to could
-// change what the next one reads. A cache needs a place that agents can't reach.
+// change what the next one reads. What may be shared is the mirror: a bare repository,
+// outside of every workspace, of the base commits of earlier runs of the same repository,
+// without their history. Then base.git has the mirror's objects in the place of its
+// own, no untrusted program can write to them where it is contained, and a run fetches
+// what is new, or nothing. A mirror that can't be used or read costs time, never the run:
+// it is told in Trouble, left, and begun anew by the next run that has it alone.
 package workspace

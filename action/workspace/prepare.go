@@ -2,20 +2,30 @@ package workspace
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"sync"
 )
 
 // Workspace is the directory of one run.
 type Workspace struct {
-	dir  string
-	base string // commit
-	git  *git
-	tree os.FileInfo // of the agent's tree, as it was made
+	// Origin says where the base commit came from, and Trouble why not from a mirror
+	// that there should be. Both are settled once the trees are made.
+	Origin  Origin
+	Trouble error
+
+	dir    string
+	base   string // commit
+	source Source
+	git    *git
+	tree   os.FileInfo // of the agent's tree, as it was made
+
+	leaving sync.Mutex
+	mirror  *mirror // nil without one
+	left    bool    // the mirror, because it was broken
 }
 
 // Source says what to start from.
@@ -23,15 +33,18 @@ type Source struct {
 	URL    string // without credentials
 	Commit string
 	Token  string // may read URL; empty for none
+	// Mirrors is a directory of this machine that outlives runs and that no agent
+	// reaches, for a mirror of each repository; empty: none is kept.
+	Mirrors string
 }
 
 // objectName is a full SHA-1 or SHA-256 name: anything else could be an option
 // or a ref, which may point elsewhere tomorrow.
 var objectName = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 
-// Prepare fetches the base commit and makes the agent's tree below dir, which
-// must not exist. job is the job's environment.
-func Prepare(ctx context.Context, dir string, job []string, s Source) (*Workspace, error) {
+// Fetch has the base commit on this machine, in a workspace at dir, which must not
+// exist. job is the job's environment.
+func Fetch(ctx context.Context, dir string, job []string, s Source) (*Workspace, error) {
 	if !objectName.MatchString(s.Commit) {
 		return nil, fmt.Errorf("base commit %q is not a full object name", s.Commit)
 	}
@@ -44,13 +57,10 @@ func Prepare(ctx context.Context, dir string, job []string, s Source) (*Workspac
 			return nil, fmt.Errorf("make workspace: %w", err)
 		}
 	}
-	w := &Workspace{dir: dir, base: s.Commit}
+	w := &Workspace{dir: dir, base: s.Commit, source: s}
 	var err error
 	if w.git, err = newGit(job, empty); err == nil {
-		err = w.fetch(ctx, s)
-	}
-	if err == nil {
-		err = w.makeTree(ctx)
+		err = w.fetch(ctx)
 	}
 	if err != nil {
 		return nil, errors.Join(err, w.Remove())
@@ -58,24 +68,38 @@ func Prepare(ctx context.Context, dir string, job []string, s Source) (*Workspac
 	return w, nil
 }
 
-// fetch gets the one commit. The token is for this address only, and in the
-// environment of this process only.
-func (w *Workspace) fetch(ctx context.Context, s Source) error {
-	if err := bare(w.path("base.git"), s.Commit, ""); err != nil {
+// Prepare is Fetch and MakeTree, one after the other.
+func Prepare(ctx context.Context, dir string, job []string, s Source) (*Workspace, error) {
+	w, err := Fetch(ctx, dir, job, s)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.MakeTree(ctx); err != nil {
+		return nil, errors.Join(err, w.Remove())
+	}
+	return w, nil
+}
+
+// fromBase does what reads the base commit's objects, and once more with others if
+// those of a mirror could not be read. undo takes away what it left.
+func (w *Workspace) fromBase(ctx context.Context, do, undo func() error) error {
+	err := do()
+	if err == nil {
+		return nil
+	}
+	again, leaving := w.leaveMirror(ctx, err)
+	if !again || leaving != nil {
+		return errors.Join(err, leaving)
+	}
+	if err := undo(); err != nil {
 		return err
 	}
-	c := command{
-		gitDir: w.path("base.git"),
-		args:   []string{"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--depth=1", "--end-of-options", s.URL, s.Commit},
-	}
-	if s.Token != "" {
-		basic := base64.StdEncoding.EncodeToString([]byte("x-access-token:" + s.Token))
-		c.config = [][2]string{{"http." + s.URL + ".extraHeader", "Authorization: Basic " + basic}}
-	}
-	if _, err := w.git.run(ctx, c); err != nil {
-		return fmt.Errorf("fetch %s of %s: %w", s.Commit, s.URL, err)
-	}
-	return nil
+	return do()
+}
+
+// MakeTree makes the agent's tree and repository.
+func (w *Workspace) MakeTree(ctx context.Context) error {
+	return w.fromBase(ctx, func() error { return w.makeTree(ctx) }, func() error { return os.RemoveAll(w.path("agent")) })
 }
 
 // makeTree checks the base commit out for the agent.
@@ -142,7 +166,11 @@ func (w *Workspace) checkout(ctx context.Context, gitDir, to, commit string) err
 // repository: what an environment is built from.
 func (w *Workspace) CheckoutBase(ctx context.Context) (string, error) {
 	to := w.path("base-tree")
-	if err := w.checkout(ctx, w.path("base.git"), to, w.base); err != nil {
+	do := func() error { return w.checkout(ctx, w.path("base.git"), to, w.base) }
+	undo := func() error {
+		return errors.Join(os.RemoveAll(to), os.RemoveAll(w.path("base.git", "worktrees", "base-tree")))
+	}
+	if err := w.fromBase(ctx, do, undo); err != nil {
 		return "", fmt.Errorf("check out the base commit: %w", err)
 	}
 	return to, os.Remove(filepath.Join(to, ".git"))
@@ -174,6 +202,12 @@ func (w *Workspace) TempFile(pattern string) (*os.File, error) {
 // Remove takes the workspace away, even where an agent took its own rights to
 // it away.
 func (w *Workspace) Remove() error {
+	w.leaving.Lock()
+	defer w.leaving.Unlock()
+	return errors.Join(w.remove(), w.mirror.close())
+}
+
+func (w *Workspace) remove() error {
 	if err := os.RemoveAll(w.dir); err == nil {
 		return nil
 	}

@@ -21,7 +21,7 @@ func ApprovalDigest(prompt Prompt, base string, plan string, rules Rules) string
 // Digest is over what rules say, not over where they stand: a push to the default
 // branch that leaves them alone leaves it alone.
 func (r Rules) Digest() string {
-	r.Commit, r.Notices, r.Written = "", nil, false
+	r.Commit, r.Organisation, r.Notices, r.Written = "", nil, nil, false
 	text, err := json.Marshal(r)
 	if err != nil {
 		panic("anvil: rules are always JSON: " + err.Error())

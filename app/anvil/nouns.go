@@ -98,6 +98,9 @@ const (
 
 // Ruling is the decision on a delivery with all that follows from it.
 type Ruling struct {
+	// Asked is the command that the rules denied, without its words: enough to ask other
+	// rules about it. What they let through is in its task.
+	Asked    *Command
 	Decision Decision
 	Reason   string
 	Task     TaskID
@@ -158,12 +161,16 @@ type Thread struct {
 }
 
 // Command is what intake decided that a delivery asks for, by whom and where.
-// It is made from the signed payload alone and is never changed afterwards.
+// It is made from the signed payload, with what GitHub said of its requester and its
+// place when it was decided, and is never changed afterwards.
 type Command struct {
 	Delivery  DeliveryID `json:"delivery"`
 	Thread    Thread     `json:"thread"`
 	Requester Actor      `json:"requester"`
+	Role      string     `json:"role,omitempty"`    // the requester's; empty where nobody was asked
 	Comment   int64      `json:"comment,omitempty"` // the triggering comment's id; 0 for a label or an assignment
+	// Foreign is set on a pull request that Anvil did not open.
+	Foreign Foreign `json:"foreign,omitempty"`
 	// Origin is where it was said, if that is not GitHub.
 	Origin Origin `json:"origin,omitzero"`
 	Verb   Verb   `json:"verb"`
@@ -180,6 +187,14 @@ type Command struct {
 
 // Wordless reports whether a gesture asked, such as a label or an assignment.
 func (c Command) Wordless() bool { return c.Comment == 0 && c.Origin.Message == "" }
+
+// Foreign says whose the branch of a pull request is that Anvil did not open.
+type Foreign string
+
+const (
+	ForeignBranch Foreign = "branch" // one of the repository
+	ForeignFork   Foreign = "fork"   // another repository's
+)
 
 // Review is a review that asks for changes of a session's own pull request.
 type Review struct {
@@ -261,31 +276,6 @@ type Run struct {
 	Deadline time.Time
 	// StopRequestedAt is set once a person asked the run to stop.
 	StopRequestedAt time.Time
-}
-
-// Rules are the repository's own settings from .github/anvil.yml on its default
-// branch, as read at Commit.
-type Rules struct {
-	Commit string `json:"commit"`
-	Base   string `json:"base,omitempty"`
-	Engine string `json:"engine,omitempty"`
-	Model  string `json:"model,omitempty"`
-	// Environment is the name of the dev container to work in, or none; empty leaves
-	// the choice to the repository's files.
-	Environment string `json:"environment,omitempty"`
-	// Setup lists the commands that prepare the environment, for the agent and for
-	// the checks.
-	Setup          []string `json:"setup,omitempty"`
-	Verify         []string `json:"verify,omitempty"`
-	AllowProtected []string `json:"allow_protected,omitempty"` // globs of protected paths that may be published
-	AllowHosts     []string `json:"allow_hosts,omitempty"`     // that the run may speak to, besides the operator's own list
-	Ready          bool     `json:"ready,omitempty"`           // open pull requests ready for review, not as drafts
-	ProposeIssue   bool     `json:"propose_issue,omitempty"`   // agents may open issues for what they find
-	OnReview       string   `json:"on_review,omitempty"`       // ask, auto or off; empty: ask
-	OthersApprove  bool     `json:"others_approve,omitempty"`  // the requester can't approve a plan or release a change alone
-	Written        bool     `json:"written,omitempty"`         // there was a file
-	// Notices are what people should know about where these rules came from.
-	Notices []*Problem `json:"notices,omitempty"`
 }
 
 // Dispatch is the last intent to start a run at a provider. It is committed

@@ -34,7 +34,7 @@ func TestDevcontainerColdThenWarm(t *testing.T) {
 		t.Skip("this needs real container engines: make test-devcontainer")
 	}
 	// The key is of the content: this line is new to the registry.
-	dockerfile := "FROM " + os.Getenv("ANVIL_DEVCONTAINER_BASE") + "\nRUN echo " + rand.Text() + " > /etc/anvil-environment\n"
+	dockerfile := dockerfileOf(rand.Text())
 	wipeEngine(t, first)
 	cold := inDevcontainer(t, first, dockerfile, "cold")
 	wipeEngine(t, first)
@@ -60,7 +60,7 @@ func TestDevcontainerFaults(t *testing.T) {
 		t.Skip("this needs real container engines: make test-devcontainer")
 	}
 	registry := startFaulty(t, os.Getenv("ANVIL_DEVCONTAINER_REGISTRY"))
-	dockerfile := "FROM " + os.Getenv("ANVIL_DEVCONTAINER_BASE") + "\nRUN echo " + rand.Text() + " > /etc/anvil-environment\n"
+	dockerfile := dockerfileOf(rand.Text())
 	w := withDevcontainer(t, host, registry.host, dockerfile, Settings{
 		"environment.cache.lookup_within": "2s", "environment.cache.pull_within": "10s", "environment.cache.wait_within": "20s",
 	})
@@ -118,7 +118,7 @@ func TestDevcontainerStopWhilePushing(t *testing.T) {
 		return true
 	}
 	registry.fault.Store(&hang)
-	dockerfile := "FROM " + os.Getenv("ANVIL_DEVCONTAINER_BASE") + "\nRUN echo " + rand.Text() + " > /etc/anvil-environment\n"
+	dockerfile := dockerfileOf(rand.Text())
 	w := withDevcontainer(t, host, registry.host, dockerfile, Settings{
 		"environment.cache.push_within": "10m", "environment.cache.wait_within": "10m", "limits.renew_every": "200ms", "limits.lease": "10s",
 	})
@@ -190,17 +190,34 @@ func inDevcontainer(t *testing.T, host, dockerfile, how string) []cached {
 // the registry.
 func withDevcontainer(t *testing.T, host, registry, dockerfile string, settings Settings) trial {
 	t.Helper()
-	cli := filepath.Dir(os.Getenv("ANVIL_DEVCONTAINER_CLI"))
-	w := newTrial(t, greeter, "DOCKER_HOST="+host, "PATH="+cli+string(filepath.ListSeparator)+os.Getenv("PATH"))
-	site := filepath.Join(w.Dir, "site")
-	must(t, os.MkdirAll(filepath.Join(site, ".devcontainer"), 0o755))
-	must(t, os.WriteFile(filepath.Join(site, ".devcontainer", "devcontainer.json"), []byte(`{"build": {"dockerfile": "Dockerfile"}}`), 0o644))
-	must(t, os.WriteFile(filepath.Join(site, ".devcontainer", "Dockerfile"), []byte(dockerfile), 0o644))
-	must(t, w.CreateRepository("acme/web", site, false))
+	w := devcontainerTrial(t, host, map[string]string{
+		".devcontainer/devcontainer.json": `{"build": {"dockerfile": "Dockerfile"}}`, ".devcontainer/Dockerfile": dockerfile,
+	})
 	all := Settings{"containment.mode": "docker", "environment.dev_container": "true", "environment.cache.registry": registry}
 	maps.Copy(all, settings)
 	must(t, w.StartServer(t.Context(), []string{"sh", "-c", "cat /etc/anvil-environment > where.txt"}, all))
 	return w
+}
+
+// devcontainerTrial is a world with a repository of these files, whose jobs find the engine
+// at host, the dev container CLI, and what is in the directories of programs.
+func devcontainerTrial(t *testing.T, host string, files map[string]string, programs ...string) trial {
+	t.Helper()
+	path := append(programs, filepath.Dir(os.Getenv("ANVIL_DEVCONTAINER_CLI")), os.Getenv("PATH"))
+	w := newTrial(t, greeter, "DOCKER_HOST="+host, "PATH="+strings.Join(path, string(filepath.ListSeparator)))
+	site := filepath.Join(w.Dir, "site")
+	for name, text := range files {
+		must(t, os.MkdirAll(filepath.Dir(filepath.Join(site, name)), 0o755))
+		must(t, os.WriteFile(filepath.Join(site, name), []byte(text), 0o644))
+	}
+	must(t, w.CreateRepository("acme/web", site, false))
+	return w
+}
+
+// dockerfileOf makes an image that says mark, and which no registry has yet where the mark
+// is new.
+func dockerfileOf(mark string) string {
+	return "FROM " + os.Getenv("ANVIL_DEVCONTAINER_BASE") + "\nRUN echo " + mark + " > /etc/anvil-environment\n"
 }
 
 // work gives the agent an issue, which becomes task n, and returns what

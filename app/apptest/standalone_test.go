@@ -283,24 +283,30 @@ func (l *lone) lacksKey(where string, b []byte) {
 // file reads a file of a branch with a person's token.
 func (l *lone) file(branch, name string) []byte {
 	l.t.Helper()
+	return contentOf(l.t, l.GitHub, branch, name)
+}
+
+// contentOf reads a file of a branch of acme/web with a person's token.
+func contentOf(t *testing.T, g *GitHub, branch, name string) []byte {
+	t.Helper()
 	var given struct {
 		Token string `json:"token"`
 	}
-	l.must(l.GitHub.Ask("POST", "users/mona/tokens", nil, &given))
-	req, err := http.NewRequest("GET", l.GitHub.URL+"/api/v3/repos/acme/web/contents/"+name+"?ref="+branch, nil)
-	l.must(err)
+	must(t, g.Ask("POST", "users/mona/tokens", nil, &given))
+	req, err := http.NewRequest("GET", g.URL+"/api/v3/repos/acme/web/contents/"+name+"?ref="+branch, nil)
+	must(t, err)
 	req.Header.Set("Authorization", "Bearer "+given.Token)
 	res, err := http.DefaultClient.Do(req)
-	l.must(err)
+	must(t, err)
 	defer res.Body.Close()
 	var content struct {
 		Content []byte `json:"content"`
 	}
 	b, err := io.ReadAll(res.Body)
-	l.must(err)
+	must(t, err)
 	b = bytes.ReplaceAll(b, []byte(`\n`), nil) // GitHub breaks lines in base64
 	if err := json.Unmarshal(b, &content); err != nil || res.StatusCode != http.StatusOK {
-		l.t.Fatalf("%s: %s %s (%v)", name, res.Status, b, err)
+		t.Fatalf("%s: %s %s (%v)", name, res.Status, b, err)
 	}
 	return content.Content
 }

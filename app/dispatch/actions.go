@@ -39,11 +39,11 @@ func (a *Actions) Start(ctx context.Context, o Order) (anvil.Placement, error) {
 	if ref == "" {
 		ref = repo.DefaultBranch
 	}
-	return a.GitHub.Dispatch(ctx, repo, github.DispatchRequest{
-		Workflow: a.Workflow,
-		Ref:      ref,
-		Inputs:   map[string]string{"task": string(o.Run), "nonce": o.Nonce, "server": o.Server},
-	})
+	inputs := map[string]string{"task": string(o.Run), "nonce": o.Nonce, "server": o.Server}
+	if o.Runner != "" {
+		inputs["runner"] = o.Runner
+	}
+	return a.GitHub.Dispatch(ctx, repo, github.DispatchRequest{Workflow: a.Workflow, Ref: ref, Inputs: inputs})
 }
 
 // Find looks for the workflow run by the task reference in its run-name.

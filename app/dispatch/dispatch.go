@@ -20,6 +20,7 @@ type Order struct {
 	Repository anvil.Repository // that the task is for
 	Nonce      string
 	Server     string // the server's public address
+	Runner     string // label of the runner that the rules want; empty: the workflow's own
 }
 
 // Provider starts runs on machines. Errors of Start satisfy errors.Is with
@@ -106,7 +107,7 @@ func (d *Dispatcher) start(ctx context.Context, story anvil.Story, run anvil.Run
 		if err != nil {
 			return d.later(ctx, run, err)
 		}
-		if _, err := d.Store.Amend(ctx, run.ID, func(r *anvil.Run) error {
+		if run, err = d.Store.Amend(ctx, run.ID, func(r *anvil.Run) error {
 			r.BaseRef, r.BaseCommit, r.Rules, r.Engine = settled.BaseRef, settled.BaseCommit, settled.Rules, settled.Engine
 			return nil
 		}); err != nil {
@@ -156,7 +157,11 @@ func refused(err error) bool {
 }
 
 func (d *Dispatcher) order(story anvil.Story, run anvil.Run, nonce string) Order {
-	return Order{Run: run.ID, Repository: story.Session.Repository, Nonce: nonce, Server: d.Server}
+	o := Order{Run: run.ID, Repository: story.Session.Repository, Nonce: nonce, Server: d.Server}
+	if len(run.Rules.Runners) > 0 {
+		o.Runner = run.Rules.Runners[0]
+	}
+	return o
 }
 
 // placed records where the run is. The runner may have been quicker than the

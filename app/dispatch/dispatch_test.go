@@ -16,6 +16,7 @@ import (
 	"github.com/seed-bc0cc349/anvil/app/github"
 	"github.com/seed-bc0cc349/anvil/app/policy"
 	"github.com/seed-bc0cc349/anvil/app/queue"
+	"github.com/seed-bc0cc349/anvil/app/rulebook"
 	"github.com/seed-bc0cc349/anvil/app/store"
 )
 
@@ -127,8 +128,9 @@ func begin(t *testing.T, c contents, options anvil.Options) *world {
 		Store: w.store, Provider: w.provider, Server: "http://server", Now: clock, Log: slog.New(slog.DiscardHandler),
 		StartWithin: 10 * time.Minute, Settle: 20 * time.Second, Times: 2, Patience: 24 * time.Hour,
 		Prepare: &dispatch.Preparer{
-			GitHub: c, Past: w.store, Offer: policy.Offer{Default: "sample", Models: map[string][]string{"sample": nil}},
-			Kinds: map[string]string{"sample": "command"}, ValidRef: func(string) error { return nil },
+			GitHub: c, Offer: policy.Offer{Default: "sample", Models: map[string][]string{"sample": nil}},
+			Book:  &rulebook.Book{GitHub: c, Past: w.store, ValidRef: func(string) error { return nil }, Now: clock},
+			Kinds: map[string]string{"sample": "command"},
 		},
 	}
 	if _, err := w.store.Receive(t.Context(), anvil.Delivery{ID: "d", Event: "issue_comment", Body: []byte("{}"), ReceivedAt: w.now}); err != nil {

@@ -19,21 +19,18 @@ type Contents interface {
 	Contains(ctx context.Context, repo anvil.Repository, tip, sha string) (bool, error)
 }
 
-// Remembered are the rules by which runs of a repository have started.
-type Remembered interface {
-	// LastRules returns those of the last run whose rules were written in a file,
-	// or [anvil.ErrNotFound].
-	LastRules(ctx context.Context, repository int64) (anvil.Rules, error)
+// Book gives the rules in force for a repository whose default branch is at tip.
+type Book interface {
+	At(ctx context.Context, repo anvil.Repository, tip string) (anvil.Rules, error)
 }
 
 // Preparer settles what a run works on and by which rules, just before it starts:
 // a run that waited for a day starts from today's commit.
 type Preparer struct {
-	GitHub   Contents
-	Past     Remembered
-	Offer    policy.Offer
-	Kinds    map[string]string // adapter of each engine
-	ValidRef func(string) error
+	GitHub Contents
+	Book   Book
+	Offer  policy.Offer
+	Kinds  map[string]string // adapter of each engine
 }
 
 // Settled is what a run works on.
@@ -77,14 +74,15 @@ func (p *Preparer) settle(ctx context.Context, story anvil.Story) (Settled, erro
 	if err != nil {
 		return s, err
 	}
-	if s.Rules, err = p.usable(ctx, repo, tip); err != nil {
+	if s.Rules, err = p.Book.At(ctx, repo, tip); err != nil {
 		return s, err
 	}
-	options := story.Task.Command.Options
-	plan, problem := policy.Evaluate(options, s.Rules, p.Offer, branch)
-	if problem != nil {
+	// What intake decided is decided again, by the rules as they are at this commit.
+	decided := policy.Decide(policy.Case{Command: story.Task.Command, Rules: s.Rules, Offer: p.Offer, DefaultBranch: branch})
+	if problem := decided.Problem(); problem != nil {
 		return s, problem
 	}
+	plan := decided.Plan
 	s.Engine = anvil.EngineInfo{Name: plan.Engine.Value, Kind: p.Kinds[plan.Engine.Value], Model: plan.Model.Value}
 	s.BaseRef = plan.Base.Value
 	if number := story.Session.PullRequest; number != 0 {
@@ -146,28 +144,6 @@ func (p *Preparer) sameBase(ctx context.Context, story anvil.Story, ref, tip str
 	return before, nil
 }
 
-// usable reads the rules at the tip of the default branch. If they have a fault, the
-// last ones without stay in force and people are told; where there were none, the
-// fault is the answer.
-func (p *Preparer) usable(ctx context.Context, repo anvil.Repository, tip string) (anvil.Rules, error) {
-	rules, err := p.Rules(ctx, repo, tip)
-	fault := anvil.AsProblem(err)
-	if fault == nil {
-		return rules, err
-	}
-	past, pastErr := p.Past.LastRules(ctx, repo.ID)
-	if errors.Is(pastErr, anvil.ErrNotFound) {
-		return rules, err
-	}
-	if pastErr != nil {
-		return rules, pastErr
-	}
-	notice := *fault
-	notice.What += fmt.Sprintf("; the rules as of %.7s stay in force", past.Commit)
-	past.Notices = []*anvil.Problem{&notice}
-	return past, nil
-}
-
 // ignored tells of rules that are on the branch that is worked on and nowhere else:
 // rules count on the default branch, where a pull request can't bring its own.
 func (p *Preparer) ignored(ctx context.Context, repo anvil.Repository, s *Settled, branch, tip string) error {
@@ -184,22 +160,4 @@ func (p *Preparer) ignored(ctx context.Context, repo anvil.Repository, s *Settle
 	s.Rules.Notices = append(s.Rules.Notices, anvil.Problemf("POLICY_IGNORED", "Bring the file to the default branch if it is to count.",
 		"the branch %s has a %s, and it does not count: rules are read from default branch %s at %.7s", policy.Shown(s.BaseRef), policy.Path, policy.Shown(branch), tip))
 	return nil
-}
-
-// Rules reads and checks the repository's .github/anvil.yml as of a commit of the
-// default branch. No file means no rules of its own.
-func (p *Preparer) Rules(ctx context.Context, repo anvil.Repository, commit string) (anvil.Rules, error) {
-	text, err := p.GitHub.File(ctx, repo, policy.Path, commit)
-	if errors.Is(err, github.ErrNotFound) {
-		return anvil.Rules{Commit: commit}, nil
-	}
-	if err != nil {
-		return anvil.Rules{}, err
-	}
-	rules, problem := policy.Parse(text, commit, p.ValidRef)
-	if problem != nil {
-		return anvil.Rules{}, problem
-	}
-	rules.Written = true
-	return rules, nil
 }

@@ -3,6 +3,7 @@ package gateway
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +19,29 @@ type Budget struct {
 	Cheaper bool
 	// Queue says that runs get no slot while the day's budget is used up.
 	Queue bool
+}
+
+// within returns the budgets with what the rules let each task take: where there is a
+// budget of each task already, the smaller bound counts, for both are counted in one
+// account.
+func within(budgets []Budget, limit anvil.Limit) []Budget {
+	if limit == (anvil.Limit{}) {
+		return budgets
+	}
+	least := func(a, b int64) int64 {
+		if a == 0 || b == 0 {
+			return max(a, b)
+		}
+		return min(a, b)
+	}
+	budgets = slices.Clone(budgets)
+	for i := range budgets {
+		if b := &budgets[i]; b.Scope == anvil.ScopeTask && !b.Day {
+			b.Limit.CostMicros, b.Limit.Tokens = least(b.Limit.CostMicros, limit.CostMicros), least(b.Limit.Tokens, limit.Tokens)
+			return budgets
+		}
+	}
+	return append(budgets, Budget{Scope: anvil.ScopeTask, Limit: anvil.Spent{CostMicros: limit.CostMicros, Tokens: limit.Tokens}})
 }
 
 // warnAt is the share of a budget at which people are warned.
@@ -115,7 +139,7 @@ func inUnitsOf(s, limit anvil.Spent) anvil.Spent {
 
 // problem is why a run ends whose budget is used up.
 func (b Budget) problem(now time.Time) *anvil.Problem {
-	next := "Ask for less at a time, or let the operator raise it under budgets; then comment /anvil retry."
+	next := "Ask for less at a time, or have it raised: by the operator under budgets, or under budget in the rules. Then comment /anvil retry."
 	if reset := b.Resets(now); !reset.IsZero() {
 		next = "Comment /anvil retry after " + moment(reset) + ", when it begins anew."
 		if b.Queue {

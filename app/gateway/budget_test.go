@@ -66,6 +66,47 @@ func TestParallelCallsOvershootByAtMostOne(t *testing.T) {
 	}
 }
 
+// What the rules let a task take bounds it, beside the operator's budgets and the
+// stricter of the two; a model without a price is none where money is bounded.
+func TestTheRulesBudget(t *testing.T) {
+	t.Parallel()
+	const each = 100 * 50 // micros
+	for name, c := range map[string]struct {
+		budgets []Budget
+		limit   anvil.Limit
+		served  int
+	}{
+		"alone":              {nil, anvil.Limit{CostMicros: 3 * each}, 3},
+		"tokens":             {nil, anvil.Limit{Tokens: 200}, 2},
+		"the stricter rules": {[]Budget{{Scope: anvil.ScopeTask, Limit: anvil.Spent{CostMicros: 5 * each}}}, anvil.Limit{CostMicros: 2 * each}, 2},
+		"the stricter owner": {[]Budget{{Scope: anvil.ScopeTask, Limit: anvil.Spent{CostMicros: 2 * each}}}, anvil.Limit{CostMicros: 5 * each}, 2},
+		"beside each run's":  {[]Budget{{Scope: anvil.ScopeRun, Limit: anvil.Spent{CostMicros: 4 * each}}}, anvil.Limit{CostMicros: 3 * each}, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, with(costing(t, 100)), func(g *Config) { g.Budgets = c.budgets })
+			run := w.working("a", token)
+			if _, err := w.store.Amend(t.Context(), run, func(r *anvil.Run) error { r.Rules.Budget = c.limit; return nil }); err != nil {
+				t.Fatal(err)
+			}
+			w.gateway.Forget(run)
+			served := 0
+			for range 7 {
+				status, text, err := w.try(run, token, "v1/responses", ask)
+				switch {
+				case err == nil && status == 200:
+					served++
+				case err != nil || !strings.Contains(text, "GW_BUDGET"):
+					t.Fatalf("%d %s %v", status, text, err)
+				}
+			}
+			if served != c.served {
+				t.Errorf("%d calls were served, want %d", served, c.served)
+			}
+		})
+	}
+}
+
 // A run that never stops by itself ends with its budget, and is told to people once
 // at four fifths and once at the end.
 func TestARunawayModelStopsWithinItsCap(t *testing.T) {
@@ -199,7 +240,7 @@ func TestAfterACrash(t *testing.T) {
 		t.Errorf("the call is %+v", c)
 	}
 	row := calls[0]
-	_, said, _, err := second.ledger.reserve(t.Context(), &row, anvil.Spent{CostMicros: 1, Calls: 1}, false)
+	_, said, _, err := second.ledger.reserve(t.Context(), &row, anvil.Limit{}, anvil.Spent{CostMicros: 1, Calls: 1}, false)
 	if err != nil || said != tooMuch {
 		t.Errorf("after the crash the budget says %v, %v", said, err)
 	}

@@ -137,6 +137,7 @@ type call struct {
 	price   Price
 	priced  bool
 	most    anvil.Usage // that it can take
+	limit   anvil.Limit // of its task, by the rules
 	held    *reservation
 	row     anvil.ModelCall
 	began   time.Time     // by the real clock: for the estimate of what was cut
@@ -199,7 +200,7 @@ func (g *Gateway) begin(id anvil.RunID, c *call, token string) (*pass, *refusal)
 		if no != nil {
 			return p, no
 		}
-		c.epoch = p.caller.Run.Lease.Epoch
+		c.epoch, c.limit = p.caller.Run.Lease.Epoch, p.caller.Run.Rules.Budget
 		if entered, no := g.enter(id, p, c); entered {
 			return p, no
 		}

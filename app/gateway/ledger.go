@@ -44,8 +44,9 @@ type notice struct {
 
 // reservation is what a call holds of the accounts it spends from.
 type reservation struct {
-	keys []accountKey // one for each budget
-	most anvil.Spent
+	budgets []Budget     // the server's, and what the run's rules add
+	keys    []accountKey // one for each budget
+	most    anvil.Spent
 }
 
 func newLedger(store Store, budgets []Budget, now func() time.Time, log *slog.Logger) *ledger {
@@ -66,13 +67,15 @@ const (
 
 // reserve begins a call that takes most, waiting for its turn if need be. thrifty says
 // that it is a cheaper model's already. With tooMuch comes the budget that is used up.
-func (l *ledger) reserve(ctx context.Context, row *anvil.ModelCall, most anvil.Spent, thrifty bool) (*reservation, verdict, *Budget, error) {
-	r := &reservation{most: most, keys: make([]accountKey, len(l.budgets))}
-	for i, b := range l.budgets {
+// Limit is what the rules let the call's task take.
+func (l *ledger) reserve(ctx context.Context, row *anvil.ModelCall, limit anvil.Limit, most anvil.Spent, thrifty bool) (*reservation, verdict, *Budget, error) {
+	r := &reservation{most: most, budgets: within(l.budgets, limit)}
+	r.keys = make([]accountKey, len(r.budgets))
+	for i, b := range r.budgets {
 		r.keys[i] = accountKey{row.Spender(b.Scope), b.On(row.StartedAt)}
 	}
 	for {
-		if err := l.open(ctx, r.keys); err != nil {
+		if err := l.open(ctx, r); err != nil {
 			return nil, tooMuch, nil, err
 		}
 		said, over, wait := l.book(row, r, thrifty)
@@ -95,7 +98,7 @@ func (l *ledger) book(row *anvil.ModelCall, r *reservation, thrifty bool) (said 
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	busy := false
-	for i, b := range l.budgets {
+	for i, b := range r.budgets {
 		a := l.accounts[r.keys[i]]
 		if a == nil { // swept since it was opened
 			again := make(chan struct{})
@@ -134,9 +137,9 @@ func (l *ledger) book(row *anvil.ModelCall, r *reservation, thrifty bool) (said 
 
 // open reads the accounts that are not in memory. Nothing of theirs is under way then,
 // so the database knows all.
-func (l *ledger) open(ctx context.Context, keys []accountKey) error {
-	for _, i := range l.closed(keys) {
-		key := keys[i]
+func (l *ledger) open(ctx context.Context, r *reservation) error {
+	for _, i := range l.closed(r.keys) {
+		key := r.keys[i]
 		used, err := l.store.Spending(ctx, key.Spender, key.day)
 		if err != nil {
 			return err
@@ -144,7 +147,7 @@ func (l *ledger) open(ctx context.Context, keys []accountKey) error {
 		l.mu.Lock()
 		if _, known := l.accounts[key]; !known {
 			a := &account{used: used, touched: l.now()}
-			a.warned = l.budgets[i].low(a)
+			a.warned = r.budgets[i].low(a)
 			l.accounts[key] = a
 		}
 		l.mu.Unlock()
@@ -169,7 +172,7 @@ func (l *ledger) closed(keys []accountKey) (places []int) {
 func (l *ledger) settle(row *anvil.ModelCall, r *reservation) {
 	l.mu.Lock()
 	for i, key := range r.keys {
-		a, b := l.accounts[key], l.budgets[i]
+		a, b := l.accounts[key], r.budgets[i]
 		a.reserved.Sub(r.most)
 		a.used.Add(row.Spent())
 		if !a.warned && b.low(a) {

@@ -84,6 +84,9 @@ func (g *Gateway) pass(ctx context.Context, id anvil.RunID) (*pass, error) {
 		return nil, err
 	}
 	p.models = g.models(p.caller.Run.Engine)
+	if permitted := p.caller.Run.Rules.Models; permitted != nil {
+		p.models = slices.DeleteFunc(slices.Clone(p.models), func(model string) bool { return !slices.Contains(permitted, model) })
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.changes != since { // what was read may be from before the change

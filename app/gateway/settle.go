@@ -14,13 +14,16 @@ import (
 // that is low asks for it.
 func (g *Gateway) reserve(c *call) *refusal {
 	g.estimate(c)
-	r, said, over, err := g.ledger.reserve(c.ctx, &c.row, c.bound(), false)
+	if c.limit.CostMicros > 0 && !c.priced {
+		return refuse(http.StatusForbidden, CodeModel, "the rules bound what the task costs, and model %s has no price here. Use another one.", c.row.Model)
+	}
+	r, said, over, err := g.ledger.reserve(c.ctx, &c.row, c.limit, c.bound(), false)
 	if said == cheaper {
 		if model := g.cheaper[c.row.Model]; model != "" {
 			c.row.Model = model
 			g.estimate(c)
 		}
-		r, said, over, err = g.ledger.reserve(c.ctx, &c.row, c.bound(), true)
+		r, said, over, err = g.ledger.reserve(c.ctx, &c.row, c.limit, c.bound(), true)
 	}
 	switch {
 	case c.ctx.Err() != nil && err != nil:

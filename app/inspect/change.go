@@ -121,14 +121,14 @@ func tooMany(total, limit int, perFolder map[string]int) *anvil.Problem {
 }
 
 // verdict tells what the proposal is, once nothing speaks against it.
-func (c *change) verdict(tree string, lines map[string]git.LineCount, allowed []string) anvil.Verdict {
+func (c *change) verdict(tree string, lines map[string]git.LineCount, rules anvil.Rules) anvil.Verdict {
 	v := anvil.Verdict{Tree: tree}
 	for _, e := range c.entries {
 		count := lines[e.Path]
 		v.Files = append(v.Files, anvil.FileChange{Path: e.Path, Status: e.Status, Additions: count.Added, Deletions: count.Deleted})
 		v.Additions += count.Added
 		v.Deletions += count.Deleted
-		if protected(e.Path, allowed) {
+		if protected(e.Path, rules) {
 			v.Protected = append(v.Protected, e.Path)
 		}
 	}

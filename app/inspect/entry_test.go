@@ -92,7 +92,7 @@ func TestProtectedFilesAreListed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := s.propose(s.with(c.changed))
-			p.Rules.AllowProtected = c.allowed
+			p.Rules.MayChange = [][]string{c.allowed}
 			checked, err := s.inspector.Inspect(t.Context(), p)
 			if err != nil {
 				t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 	"github.com/seed-bc0cc349/anvil/app/git"
 	"github.com/seed-bc0cc349/anvil/app/github"
+	"github.com/seed-bc0cc349/anvil/app/policy"
 	"github.com/seed-bc0cc349/anvil/app/queue"
 )
 
@@ -86,14 +87,14 @@ func (h *Hop) Inspect(ctx context.Context, key string) error {
 	if run.Verdict != nil {
 		verdict.Released = run.Verdict.Released
 	}
-	if len(verdict.Protected) > 0 && !released(verdict) {
+	if why, paths := withheld(rules, verdict); why != nil && !released(verdict) {
 		defer checked.Close()
 		verdict.Released = nil // it was for another tree
-		verdict.Patch, err = checked.Repository.Patch(ctx, run.BaseCommit, checked.Head, verdict.Protected, maxPatch)
+		verdict.Patch, err = checked.Repository.Patch(ctx, run.BaseCommit, checked.Head, paths, maxPatch)
 		if err != nil {
 			return h.end(ctx, run, err)
 		}
-		return h.hold(ctx, run, rules, verdict, anvil.Problemf("PROTECTED_FILES", "", "the change touches %d protected file(s)", len(verdict.Protected)))
+		return h.hold(ctx, run, rules, verdict, why)
 	}
 	h.keep(run.ID, checked)
 	_, err = h.Store.Move(ctx, run.ID, anvil.Delivering, func(r *anvil.Run) error {
@@ -108,6 +109,21 @@ func (h *Hop) Inspect(ctx context.Context, key string) error {
 
 // maxPatch is how much of a held change is shown, in bytes.
 const maxPatch = 12 << 10
+
+// withheld says why a change is not published before a person has looked at it, and
+// which files they should look at; nil if it is.
+func withheld(rules anvil.Rules, v anvil.Verdict) (why *anvil.Problem, paths []string) {
+	switch {
+	case len(v.Protected) > 0:
+		return anvil.Problemf("PROTECTED_FILES", "", "the change touches %d protected file(s)", len(v.Protected)), v.Protected
+	case policy.HoldsAll(rules):
+		for _, f := range v.Files {
+			paths = append(paths, f.Path)
+		}
+		return anvil.Problemf("HELD_BY_RULES", "", "the rules have every change released by a person (hold: all in %s)", policy.Where(rules)), paths
+	}
+	return nil, nil
+}
 
 // released reports whether a person let exactly this tree go.
 func released(v anvil.Verdict) bool { return v.Released != nil && v.Released.Tree == v.Tree }

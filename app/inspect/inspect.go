@@ -162,5 +162,5 @@ func (in *Inspector) check(ctx context.Context, q *quarantine, p Proposal, pack 
 	if err != nil {
 		return anvil.Verdict{}, err
 	}
-	return c.verdict(tree, lines, p.Rules.AllowProtected), nil
+	return c.verdict(tree, lines, p.Rules), nil
 }

@@ -4,6 +4,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/seed-bc0cc349/anvil/app/anvil"
 )
 
 // protectedPaths are files with which a change can reach beyond itself: they
@@ -36,16 +38,27 @@ var protectedPaths = patterns(
 	".forgejo/**", ".gitea/**", ".tekton/**", "**/buildspec.yml", ".ci/**", "**/.mergify.yml", "**/renovate.json*", "**/.renovaterc*",
 )
 
-// protected says whether path is protected and no pattern of allowed releases it.
+// protected says whether path is protected. What the rules protect is; of what is
+// protected anyway, they may let some go, by a pattern in each of their lists.
 // Protection ignores case and composition, for there are machines that do;
-// a release is for the exact spelling.
-func protected(path string, allowed []string) bool {
+// what lets go is for the exact spelling.
+func protected(path string, rules anvil.Rules) bool {
 	folded := strings.Split(foldPath(path), "/")
+	for _, glob := range rules.Protect {
+		if match(strings.Split(foldPath(glob), "/"), folded) {
+			return true
+		}
+	}
 	if !slices.ContainsFunc(protectedPaths, func(p []string) bool { return match(p, folded) }) {
 		return false
 	}
 	names := strings.Split(path, "/")
-	return !slices.ContainsFunc(patterns(allowed...), func(p []string) bool { return match(p, names) })
+	for _, list := range rules.MayChange {
+		if !slices.ContainsFunc(patterns(list...), func(p []string) bool { return match(p, names) }) {
+			return true
+		}
+	}
+	return len(rules.MayChange) == 0
 }
 
 // patterns splits globs into their names.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
+	"github.com/seed-bc0cc349/anvil/app/policy"
 )
 
 // Codes of approvals and releases that do not count.
@@ -29,6 +30,8 @@ func (d *Decider) approve(ctx context.Context, c anvil.Command, latest anvil.Sto
 	}
 	plan := run.Question.Plan
 	switch {
+	case !policy.MayAsk(run.Rules, c.Role):
+		return d.refuse(c, policy.NotAllowed(run.Rules, c.Role), task), nil
 	case !strings.HasPrefix(plan, c.Argument):
 		return d.refuse(c, anvil.Problemf(CodeApprovalChanged, "Read the plan as it is now, and approve that one",
 			"the plan that waits is %.7s, not %.7s", plan, c.Argument), task), nil
@@ -72,6 +75,8 @@ func (d *Decider) release(ctx context.Context, c anvil.Command, latest anvil.Sto
 	switch {
 	case run.State != anvil.Held || run.Verdict == nil:
 		return d.refuse(c, anvil.Problemf(CodeNothing, "See the task's comment for where it is", "no held change waits in this thread"), task), nil
+	case !policy.MayAsk(run.Rules, c.Role):
+		return d.refuse(c, policy.NotAllowed(run.Rules, c.Role), task), nil
 	case !strings.HasPrefix(run.Verdict.Tree, c.Argument):
 		return d.refuse(c, anvil.Problemf(CodeApprovalChanged, "Read the change as it is now, and release that one",
 			"the held change is tree %.12s, not %.12s", run.Verdict.Tree, c.Argument), task), nil

@@ -3,6 +3,7 @@ package intake
 import (
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 	"github.com/seed-bc0cc349/anvil/app/github"
+	"github.com/seed-bc0cc349/anvil/app/policy"
 )
 
 // Codes of reasons and problems; docs/errors.md says what to do about each.
@@ -17,7 +18,7 @@ const (
 	// What a person is answered.
 	CodeEdited     anvil.Code = "EDITED"             // also a reason to ignore
 	CodeTarget     anvil.Code = "TARGET_UNSUPPORTED" // also a reason to ignore
-	CodePermission anvil.Code = "NO_PERMISSION"
+	CodePermission            = policy.CodePermission
 	CodeUsage      anvil.Code = "CMD_USAGE"
 	CodeOption     anvil.Code = "CMD_OPTION"
 	CodeRef        anvil.Code = "REF_INVALID"

@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 	"github.com/seed-bc0cc349/anvil/app/github"
+	"github.com/seed-bc0cc349/anvil/app/policy"
 	"github.com/seed-bc0cc349/anvil/app/queue"
 )
 
@@ -44,6 +45,8 @@ type GitHub interface {
 type Decider struct {
 	Store  Store
 	GitHub GitHub
+	// Rules returns the rules in force for a repository.
+	Rules func(ctx context.Context, repo anvil.Repository) (anvil.Rules, error)
 	// Reader returns the reader, as soon as it is known who we are at GitHub.
 	Reader func(ctx context.Context) (Reader, error)
 	// Status and Tell render answers.
@@ -179,9 +182,9 @@ func (d *Decider) act(ctx context.Context, c anvil.Command, reader Reader, came 
 		if answered || err != nil {
 			return ruling, err
 		}
-		return d.open(ctx, c)
+		return d.open(ctx, c, reader.Offer)
 	case anvil.VerbPlan, anvil.VerbNew:
-		return d.open(ctx, c)
+		return d.open(ctx, c, reader.Offer)
 	}
 	latest, err := d.latest(ctx, c.Thread)
 	if errors.Is(err, anvil.ErrNotFound) {
@@ -194,7 +197,7 @@ func (d *Decider) act(ctx context.Context, c anvil.Command, reader Reader, came 
 	case anvil.VerbStop:
 		return d.stop(ctx, c, latest, came)
 	case anvil.VerbRetry:
-		return d.retry(ctx, c, latest, came)
+		return d.retry(ctx, c, reader.Offer, latest, came)
 	case anvil.VerbApprove:
 		return d.approve(ctx, c, latest)
 	case anvil.VerbRelease:
@@ -224,7 +227,7 @@ func (d *Decider) latest(ctx context.Context, thread anvil.Thread) (anvil.Story,
 
 // open opens a task. Once a session's pull request is merged or closed its branch
 // has done its duty, and the thread goes on with another.
-func (d *Decider) open(ctx context.Context, c anvil.Command) (anvil.Ruling, error) {
+func (d *Decider) open(ctx context.Context, c anvil.Command, offer policy.Offer) (anvil.Ruling, error) {
 	o := anvil.Opening{Command: c, NewSession: c.Verb == anvil.VerbNew}
 	session, err := d.Store.CurrentSession(ctx, c.Thread.Repository.ID, c.Thread.Issue)
 	switch {
@@ -241,6 +244,15 @@ func (d *Decider) open(ctx context.Context, c anvil.Command) (anvil.Ruling, erro
 			return anvil.Ruling{}, err
 		}
 		o.NewSession = o.NewSession || err != nil || pull.State != "open"
+	}
+	problem, err := d.permits(ctx, o.Command, offer)
+	if err != nil {
+		return anvil.Ruling{}, err
+	}
+	if problem != nil {
+		ruling := d.refuse(c, problem, "")
+		ruling.Asked = asked(o.Command)
+		return ruling, nil
 	}
 	task, err := d.Store.OpenTask(ctx, o)
 	return anvil.Ruling{Decision: anvil.Accepted, Task: task.ID}, err
@@ -330,7 +342,7 @@ func (d *Decider) halt(ctx context.Context, id anvil.RunID, why *anvil.Problem) 
 }
 
 // retry inspects again what is held, or does once more what was asked last.
-func (d *Decider) retry(ctx context.Context, c anvil.Command, latest anvil.Story, came time.Time) (anvil.Ruling, error) {
+func (d *Decider) retry(ctx context.Context, c anvil.Command, offer policy.Offer, latest anvil.Story, came time.Time) (anvil.Ruling, error) {
 	run := latest.Run()
 	if released(latest, came) { // deciding was interrupted after it
 		return anvil.Ruling{Decision: anvil.Accepted, Task: latest.Task.ID, Reply: d.answer(c, "+1", "")}, nil
@@ -354,7 +366,7 @@ func (d *Decider) retry(ctx context.Context, c anvil.Command, latest anvil.Story
 	if again.Verb == anvil.VerbNew {
 		again.Verb = anvil.VerbDo // it has its session
 	}
-	return d.open(ctx, again)
+	return d.open(ctx, again, offer)
 }
 
 // released reports whether the story's run was held and has been taken up again

@@ -61,6 +61,7 @@ type desk struct {
 	hop   *Decider
 	now   time.Time
 	came  int
+	rules anvil.Rules // in force
 }
 
 func newDesk(t *testing.T) *desk {
@@ -76,6 +77,7 @@ func newDesk(t *testing.T) *desk {
 	d.hop = &Decider{
 		Store: d.store, GitHub: d.gate, Now: clock, Log: slog.New(slog.DiscardHandler),
 		Status: func(s anvil.Story) string { return "it is " + string(s.Run().State) },
+		Rules:  func(context.Context, anvil.Repository) (anvil.Rules, error) { return d.rules, nil },
 		Tell:   func(p *anvil.Problem) string { return p.Error() },
 		Reader: func(context.Context) (Reader, error) {
 			return Reader{
@@ -450,4 +452,37 @@ func (g *gate) Reviews(context.Context, anvil.Repository, int) ([]github.Review,
 
 func (g *gate) ReviewComments(context.Context, anvil.Repository, int, int64) ([]anvil.ReviewComment, error) {
 	return nil, nil
+}
+
+// What the rules deny opens no task, and is kept so that other rules can be asked.
+func TestTheRulesAreAsked(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		rules anvil.Rules
+		text  string
+		code  anvil.Code
+	}{
+		"role":    {anvil.Rules{Ask: "maintain"}, "/anvil do it", CodePermission},
+		"place":   {anvil.Rules{Channels: []string{"slack"}}, "/anvil do it", policy.CodeDenied},
+		"engine":  {anvil.Rules{Engines: []string{}}, "/anvil plan it", policy.CodeDenied},
+		"allowed": {anvil.Rules{Engines: []string{"sample"}, Ask: "write", Channels: []string{"github"}}, "/anvil do it", ""},
+		"a verb":  {anvil.Rules{Channels: []string{}}, "/anvil help", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t)
+			d.rules = c.rules
+			got := d.says(c.text)
+			if c.code == "" {
+				if got.Decision != anvil.Accepted {
+					t.Errorf("%s %s", got.Decision, got.Reason)
+				}
+				return
+			}
+			d.was(got, anvil.Refused, c.code, "confused")
+			if got.Task != "" {
+				t.Errorf("a task was opened: %s", got.Task)
+			}
+		})
+	}
 }

@@ -6,10 +6,8 @@ import (
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 	"github.com/seed-bc0cc349/anvil/app/github"
+	"github.com/seed-bc0cc349/anvil/app/policy"
 )
-
-// CodeFork says that a pull request's branch is in another repository.
-const CodeFork anvil.Code = "FORK_DISABLED"
 
 // stack lets a command on a pull request that is not ours work from its head: the
 // change comes as a pull request of its own onto that branch, so that nobody's branch
@@ -22,11 +20,12 @@ func (d *Decider) stack(ctx context.Context, c *anvil.Command) (*anvil.Problem, 
 	case err != nil:
 		return nil, err
 	case pull.HeadRepository != c.Thread.Repository.ID:
-		return anvil.Problemf(CodeFork, "Ask on an issue of this repository instead",
-			"the pull request comes from a fork, and work on forks is off (the server's setting github.forks)"), nil
+		c.Foreign = anvil.ForeignFork
+		return nil, nil
 	case pull.State != "open":
 		return Unsupported("a closed pull request"), nil
 	}
+	c.Foreign = anvil.ForeignBranch
 	if c.Options.Base == "" {
 		c.Options.Base = pull.Head
 	}
@@ -39,4 +38,24 @@ func (d *Decider) refuse(c anvil.Command, p *anvil.Problem, task anvil.TaskID) a
 		return anvil.Ruling{}
 	}
 	return anvil.Ruling{Decision: anvil.Refused, Reason: p.Error(), Task: task, Reply: d.answer(c, "confused", d.Tell(p))}
+}
+
+// permits asks the rules about a command that starts work. Rules that cannot be read
+// are no answer here: dispatch reads them again, and tells people what is wrong.
+func (d *Decider) permits(ctx context.Context, c anvil.Command, offer policy.Offer) (*anvil.Problem, error) {
+	rules, err := d.Rules(ctx, c.Thread.Repository)
+	if anvil.AsProblem(err) != nil || errors.Is(err, github.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return policy.Decide(policy.Case{Command: c, Rules: rules, Offer: offer, DefaultBranch: c.Thread.Repository.DefaultBranch}).Problem(), nil
+}
+
+// asked is what is kept of a command, so that other rules can be asked about it.
+func asked(c anvil.Command) *anvil.Command {
+	c.Prompt, c.Review, c.Notices = anvil.Prompt{}, nil, nil
+	c.Thread.Title = ""
+	return &c
 }

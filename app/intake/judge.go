@@ -56,5 +56,6 @@ func Judge(request Request, p Permission) (anvil.Command, *anvil.Problem, anvil.
 	case request.Refusal != nil:
 		return c, request.Refusal, anvil.Refused
 	}
+	c.Role = p.Level
 	return c, nil, anvil.Accepted
 }

@@ -100,7 +100,7 @@ func (d *Decider) review(ctx context.Context, c anvil.Command, reader Reader, la
 	if problem := reader.snapshot(&c, toTakeUp(by, words, comments), about); problem != nil {
 		return d.refuse(c, problem, task), nil
 	}
-	return d.open(ctx, c)
+	return d.open(ctx, c, reader.Offer)
 }
 
 // toTakeUp is a review as an instruction.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 	"github.com/seed-bc0cc349/anvil/app/github"
+	"github.com/seed-bc0cc349/anvil/app/policy"
 	"github.com/seed-bc0cc349/anvil/app/runapi"
 )
 
@@ -170,12 +171,9 @@ func wrongClaim(name, got, want string) error {
 
 func (s *Server) assignment(story anvil.Story, run anvil.Run, token, readToken string) runapi.Assignment {
 	repo := story.Session.Repository
-	verify, source := story.Task.Command.Options.Verify, "command"
-	if len(verify) == 0 {
-		verify, source = run.Rules.Verify, ".github/anvil.yml"
-	}
-	if len(verify) == 0 {
-		source = ""
+	verify, source := run.Rules.Checks(story.Task.Command.Options)
+	if source == "rules" {
+		source = policy.Path
 	}
 	engine := s.Engines[run.Engine.Name]
 	engine.Model = run.Engine.Model

@@ -90,12 +90,19 @@ func ending(d Document) string {
 	return b.String()
 }
 
-// held says which protected files hold a change, and how to let it go.
+// held says what holds a change, and how to let it go.
 func held(d Document) string {
-	if len(d.Held) == 0 {
+	if d.Phase != Holding || d.Change == nil {
 		return ""
 	}
 	var b strings.Builder
+	if len(d.Held) == 0 { // the rules hold every change
+		if !d.Patch.Empty() {
+			b.WriteString("<details><summary>The change</summary>\n\n" + d.Patch.Fence() + "\n\n</details>\n\n")
+		}
+		fmt.Fprintf(&b, "To let exactly this change go, read it and comment `/anvil release %.12s`. To drop it, comment `/anvil stop`.\n\n", d.Change.Tree)
+		return b.String()
+	}
 	b.WriteString("The change touches files that decide what runs with secrets, who must review, or how agents behave:\n\n")
 	for _, path := range d.Held {
 		fmt.Fprintf(&b, "- %s\n", path.Code())

@@ -51,7 +51,7 @@ func section(d Document, level string) string {
 	b.WriteString(refused(d))
 	b.WriteString("---\n<sub>Made by " + d.Engine.Line(80) + " with Anvil; somebody who did not ask for it should review it.")
 	if d.ReleasedBy.ID != 0 {
-		fmt.Fprintf(&b, " %s released it, for it changes protected files.", d.ReleasedBy.Login)
+		fmt.Fprintf(&b, " %s read and released it before it was published.", d.ReleasedBy.Login)
 	}
 	if d.Run != "" {
 		fmt.Fprintf(&b, " [Workflow run](%s) ·", d.Run)

@@ -44,6 +44,7 @@ type Plan struct {
 	Engine Choice `json:"engine"`
 	Model  Choice `json:"model"` // empty if the engine offers no choice
 	Base   Choice `json:"base"`
+	Runner Choice `json:"runner"` // label; empty leaves it to the workflow
 	// Verify lists the verification commands; empty means that the runner
 	// detects them. VerifySource is "command", Path or empty.
 	Verify       []string `json:"verify,omitempty"`
@@ -95,11 +96,15 @@ func Evaluate(opts anvil.Options, rules anvil.Rules, offer Offer, defaultBranch 
 	default:
 		plan.Base = Choice{defaultBranch, "it is the repository's default branch"}
 	}
-	switch {
-	case len(opts.Verify) > 0:
-		plan.Verify, plan.VerifySource, plan.VerifyReason = opts.Verify, "command", byCommand
-	case len(rules.Verify) > 0:
-		plan.Verify, plan.VerifySource, plan.VerifyReason = rules.Verify, Path, byRules
+	plan.Verify, plan.VerifySource = rules.Checks(opts)
+	switch plan.VerifySource {
+	case "command":
+		plan.VerifyReason = byCommand
+		if len(rules.VerifyAlways) > 0 {
+			plan.VerifyReason += ", after the organisation's, which always run"
+		}
+	case "rules":
+		plan.VerifySource, plan.VerifyReason = Path, byRules
 	default:
 		plan.VerifyReason = "neither the command nor " + Path + " names commands, so they are detected"
 	}
@@ -116,36 +121,84 @@ func Evaluate(opts anvil.Options, rules anvil.Rules, offer Offer, defaultBranch 
 	if plan.Model, problem = model(plan.Engine.Value, opts, rules, offer); problem != nil {
 		return Plan{}, problem
 	}
+	if rules.Runners != nil {
+		if len(rules.Runners) == 0 {
+			return Plan{}, noneLeft(rules, "runners")
+		}
+		plan.Runner = Choice{rules.Runners[0], byRules}
+	}
 	return plan, nil
 }
 
+// CodeDenied says that the rules do not let a command have what it asks for.
+const CodeDenied anvil.Code = "POLICY_DENIED"
+
+// denied is the problem of a command that asks for more than the rules permit.
+func denied(rules anvil.Rules, key, next, what string, args ...any) *anvil.Problem {
+	return anvil.Problemf(CodeDenied, next, "%s (%s in %s)", fmt.Sprintf(what, args...), key, Where(rules))
+}
+
+// noneLeft is the problem of rules that permit nothing.
+func noneLeft(rules anvil.Rules, key string) *anvil.Problem {
+	return denied(rules, key, "Let the repository's rules and the organisation's have one in common", "the rules leave nothing to choose from")
+}
+
 func engine(opts anvil.Options, rules anvil.Rules, offer Offer) (Choice, *anvil.Problem) {
+	permitted := func(name string) bool { return rules.Engines == nil || slices.Contains(rules.Engines, name) }
 	switch {
 	case opts.Engine != "":
 		if _, ok := offer.Models[opts.Engine]; !ok {
 			return Choice{}, Unknown("engine", opts.Engine, offer.Engines())
+		}
+		if !permitted(opts.Engine) {
+			return Choice{}, denied(rules, "engines", "Use one of: "+said(rules.Engines), "engine %s is not permitted here", Shown(opts.Engine))
 		}
 		return Choice{opts.Engine, byCommand}, nil
 	case rules.Engine != "":
 		if _, ok := offer.Models[rules.Engine]; !ok {
 			return Choice{}, inRules(rules, "engine", Unknown("engine", rules.Engine, offer.Engines()))
 		}
+		if !permitted(rules.Engine) {
+			return Choice{}, denied(rules, "engines", "Name one of these under engine: "+said(rules.Engines), "engine %s is chosen and not permitted", Shown(rules.Engine))
+		}
 		return Choice{rules.Engine, byRules}, nil
-	default:
+	case permitted(offer.Default):
 		return Choice{offer.Default, "it is this server's default"}, nil
 	}
+	for _, name := range rules.Engines {
+		if _, ok := offer.Models[name]; ok {
+			return Choice{name, "it is the first that the rules permit and this server offers"}, nil
+		}
+	}
+	return Choice{}, noneLeft(rules, "engines")
+}
+
+// permittedModels are those of an engine that the rules leave.
+func permittedModels(models []string, rules anvil.Rules) []string {
+	if rules.Models == nil {
+		return models
+	}
+	return slices.DeleteFunc(slices.Clone(models), func(name string) bool { return !slices.Contains(rules.Models, name) })
 }
 
 // model chooses among the models of the chosen engine. The rules' model belongs
 // to the rules' engine: a command that asks for another engine gets that
 // engine's own default, and is told why.
 func model(engine string, opts anvil.Options, rules anvil.Rules, offer Offer) (Choice, *anvil.Problem) {
-	models := offer.Models[engine]
+	all := offer.Models[engine]
+	models := permittedModels(all, rules)
 	own := Choice{Because: "the engine offers no choice of model"}
-	if len(models) > 0 {
+	switch {
+	case len(models) > 0 && models[0] == all[0]:
 		own = Choice{models[0], "it is the default of engine " + engine}
+	case len(models) > 0:
+		own = Choice{models[0], "it is the first of engine " + engine + " that the rules permit"}
+	case len(all) > 0:
+		return Choice{}, noneLeft(rules, "models")
 	}
 	switch {
+	case opts.Model != "" && slices.Contains(all, opts.Model) && !slices.Contains(models, opts.Model):
+		return Choice{}, denied(rules, "models", "Use one of: "+said(models), "model %s is not permitted here", Shown(opts.Model))
 	case opts.Model != "":
 		if !slices.Contains(models, opts.Model) {
 			return Choice{}, unknownModel(engine, opts.Model, models)
@@ -185,7 +238,7 @@ func unknownModel(engine, word string, models []string) *anvil.Problem {
 // inRules tells of an unknown word that stands in the rules: the person who
 // commented cannot correct it in the comment.
 func inRules(rules anvil.Rules, path string, p *anvil.Problem) *anvil.Problem {
-	return anvil.Problemf(CodeInvalid, p.Next, "%s: %s: %s", at(rules.Commit), path, p.What)
+	return anvil.Problemf(CodeInvalid, p.Next, "%s: %s: %s", Where(rules), path, p.What)
 }
 
 // Nearest returns the known word that word was most likely meant to be, or "".

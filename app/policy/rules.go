@@ -3,7 +3,9 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"math"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -13,8 +15,13 @@ import (
 	"github.com/seed-bc0cc349/anvil/config/strict"
 )
 
-// Path is where a repository keeps its rules.
-const Path = ".github/anvil.yml"
+// Where rules are kept: a repository's own, and an organisation's for all of its
+// repositories.
+const (
+	Path                   = ".github/anvil.yml"
+	OrganisationRepository = ".github"
+	OrganisationPath       = "anvil.yml"
+)
 
 // Codes of problems with rules; docs/errors.md says what to do about each.
 const (
@@ -29,105 +36,212 @@ const (
 	maxCommand  = 1000
 	maxGlobs    = 50
 	maxHosts    = 50
+	maxNames    = 50
+	maxDollars  = 1e6
 )
 
 // environmentName is what a folder below .devcontainer may be called; none is one too.
 var environmentName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$`)
 
-// file is .github/anvil.yml. config/policy.example.yml is its manual.
+// The words that a key may have, from the least strict to the strictest.
+var (
+	asks         = []string{"write", "maintain", "admin"}
+	approvals    = []string{"anyone", "others"}
+	modes        = []string{"auto", "ask", "off"}
+	pullRequests = []string{"push", "stack", "off"}
+	holds        = []string{"protected", "all"}
+	signings     = []string{"app", "api"}
+	channels     = []string{"github", "slack", "linear"} // in no order
+)
+
+// reviewer is a login, or a team as ORG/TEAM. label is what GitHub takes for one.
+var (
+	reviewer = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,38}(/[a-z0-9_][a-z0-9_-]{0,99})?$`)
+	label    = regexp.MustCompile(`^[^\s\p{C},]([^\p{C},]{0,48}[^\s\p{C},])?$`)
+	name     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,99}$`) // of an engine, a model, or a runner's label
+)
+
+// file is a file of rules. config/policy.example.yml is its manual.
 type file struct {
+	Ask         string       `yaml:"ask"`
+	Channels    strict.Lines `yaml:"channels"`
 	Base        string       `yaml:"base"`
 	Engine      string       `yaml:"engine"`
 	Model       string       `yaml:"model"`
+	Engines     strict.Lines `yaml:"engines"`
+	Models      strict.Lines `yaml:"models"`
+	Runners     strict.Lines `yaml:"runners"`
 	Environment string       `yaml:"environment"`
 	Setup       strict.Lines `yaml:"setup"`
 	Verify      strict.Lines `yaml:"verify"`
-	PullRequest struct {
-		Ready bool `yaml:"ready"`
+	Budget      struct {
+		USD    float64 `yaml:"usd"`
+		Tokens int64   `yaml:"tokens"`
+	} `yaml:"budget"`
+	PullRequests string `yaml:"pull_requests"`
+	PullRequest  struct {
+		Ready     *bool        `yaml:"ready"`
+		Labels    strict.Lines `yaml:"labels"`
+		Reviewers strict.Lines `yaml:"reviewers"`
 	} `yaml:"pull_request"`
+	Signing string `yaml:"signing"`
 	Network struct {
 		Allow strict.Lines `yaml:"allow"`
 	} `yaml:"network"`
 	Tools struct {
-		ProposeIssue bool `yaml:"propose_issue"`
+		ProposeIssue *bool `yaml:"propose_issue"`
 	} `yaml:"tools"`
 	Protected struct {
+		Paths strict.Lines `yaml:"paths"`
 		Allow strict.Lines `yaml:"allow"`
 	} `yaml:"protected"`
-	Approvals string `yaml:"approvals"`
-	OnReview  string `yaml:"on_review"`
+	Hold        string `yaml:"hold"`
+	Approvals   string `yaml:"approvals"`
+	OnReview    string `yaml:"on_review"`
+	OnCIFailure string `yaml:"on_ci_failure"`
 }
 
-// Parse reads the text of a rules file as it is at commit. An empty text is a
-// repository without rules. ValidRef says what is wrong with a branch name.
+// Parse reads the text of a repository's rules as they are at commit. An empty text is
+// a repository without rules. ValidRef says what is wrong with a branch name.
 func Parse(text []byte, commit string, validRef func(string) error) (anvil.Rules, *anvil.Problem) {
+	rules, problem := parse(text, at(commit), validRef)
+	if problem == nil {
+		rules.Commit = commit
+	}
+	return rules, problem
+}
+
+// ParseOrganisation reads the text of an organisation's rules, as Parse does.
+func ParseOrganisation(text []byte, from anvil.RulesFile, validRef func(string) error) (anvil.Rules, *anvil.Problem) {
+	rules, problem := parse(text, inOrganisation(from), validRef)
+	if problem == nil {
+		rules.Organisation, rules.VerifyAlways = &from, rules.Verify
+	}
+	return rules, problem
+}
+
+func parse(text []byte, from string, validRef func(string) error) (anvil.Rules, *anvil.Problem) {
 	var f file
 	if err := strict.Decode(text, maxText, &f); err != nil {
-		return anvil.Rules{}, unreadable(err, commit)
+		return anvil.Rules{}, unreadable(err, from)
 	}
-	bad := func(path, what, next string) (anvil.Rules, *anvil.Problem) {
-		return anvil.Rules{}, anvil.Problemf(CodeInvalid, next, "%s: %s: %s", at(commit), path, what)
+	if key, what, next := f.fault(validRef); key != "" {
+		return anvil.Rules{}, anvil.Problemf(CodeInvalid, next, "%s: %s: %s", from, key, what)
 	}
+	rules := anvil.Rules{
+		Ask: f.Ask, Channels: f.Channels, Base: f.Base, Engine: f.Engine, Model: f.Model, Engines: f.Engines, Models: f.Models,
+		Runners: f.Runners, Environment: f.Environment, Setup: f.Setup, Verify: f.Verify,
+		Budget:  anvil.Limit{CostMicros: int64(math.Round(f.Budget.USD * 1e6)), Tokens: f.Budget.Tokens},
+		Protect: f.Protected.Paths, AllowHosts: f.Network.Allow, Hold: f.Hold, OthersApprove: f.Approvals == "others",
+		PullRequests: f.PullRequests, Signing: f.Signing, Ready: f.PullRequest.Ready, Labels: f.PullRequest.Labels, Reviewers: f.PullRequest.Reviewers,
+		ProposeIssue: f.Tools.ProposeIssue, OnReview: f.OnReview, OnCIFailure: f.OnCIFailure,
+	}
+	if f.Protected.Allow != nil {
+		rules.MayChange = [][]string{f.Protected.Allow}
+	}
+	return rules, nil
+}
+
+// fault returns the key of the first value that is not allowed, what is wrong with it
+// and what to write instead; no key if there is none.
+func (f *file) fault(validRef func(string) error) (key, what, next string) {
 	if f.Base != "" {
 		if rule := BrokenRule(f.Base, validRef); rule != "" {
-			return bad("base", strict.Quote(f.Base)+" cannot be used: "+rule, "Name a branch, without refs/heads/")
+			return "base", strict.Quote(f.Base) + " cannot be used: " + rule, "Name a branch, without refs/heads/"
 		}
 	}
 	if f.Environment != "" && !environmentName.MatchString(f.Environment) {
-		return bad("environment", strict.Quote(f.Environment)+" is no name of a dev container", "Write NAME of .devcontainer/NAME/devcontainer.json, or none")
+		return "environment", strict.Quote(f.Environment) + " is no name of a dev container", "Write NAME of .devcontainer/NAME/devcontainer.json, or none"
 	}
 	if what := commands(f.Setup); what != "" {
-		return bad("setup", what, fmt.Sprintf("List 1 to %d command lines, or remove the key", maxCommands))
+		return "setup", what, fmt.Sprintf("List 1 to %d command lines, or remove the key", maxCommands)
 	}
 	if what := commands(f.Verify); what != "" {
-		return bad("verify", what, fmt.Sprintf("List 1 to %d command lines, or remove the key to have them detected", maxCommands))
+		return "verify", what, fmt.Sprintf("List 1 to %d command lines, or remove the key to have them detected", maxCommands)
 	}
-	if len(f.Protected.Allow) > maxGlobs {
-		return bad("protected.allow", fmt.Sprintf("%d patterns", len(f.Protected.Allow)), fmt.Sprintf("Use at most %d", maxGlobs))
+	if !(f.Budget.USD >= 0 && f.Budget.USD <= maxDollars) {
+		return "budget.usd", "is no amount of US dollars", "Write a number such as 5 or 0.5, or remove the key"
 	}
-	for i, glob := range f.Protected.Allow {
-		if err := CheckGlob(glob); err != nil {
-			return bad(fmt.Sprintf("protected.allow[%d]", i), fmt.Sprintf("%s: %v", strict.Quote(glob), err), "Write paths such as .github/ISSUE_TEMPLATE/**")
+	if f.Budget.Tokens < 0 {
+		return "budget.tokens", "is below zero", "Write a number such as 200000, or remove the key"
+	}
+	for _, c := range []struct {
+		key, value string
+		words      []string
+	}{
+		{"ask", f.Ask, asks}, {"approvals", f.Approvals, approvals}, {"hold", f.Hold, holds}, {"pull_requests", f.PullRequests, pullRequests},
+		{"signing", f.Signing, signings}, {"on_review", f.OnReview, modes}, {"on_ci_failure", f.OnCIFailure, modes},
+	} {
+		if c.value != "" && !slices.Contains(c.words, c.value) {
+			next := "Write one of: " + strings.Join(c.words, ", ")
+			if slices.Contains(c.words, "off") {
+				next += "; off in quotes"
+			}
+			return c.key, strict.Quote(c.value) + " is no such choice", next
 		}
 	}
-	if f.Approvals != "" && f.Approvals != "anyone" && f.Approvals != "others" {
-		return bad("approvals", strict.Quote(f.Approvals)+" is no such choice", "Write anyone or others")
-	}
-	for _, c := range []struct{ key, value string }{{"on_review", f.OnReview}} {
-		if c.value != "" && c.value != "ask" && c.value != "auto" && c.value != "off" {
-			return bad(c.key, strict.Quote(c.value)+" is no such choice", "Write ask, auto or off, in quotes")
+	return f.badList()
+}
+
+// badList is fault's, about lists of names.
+func (f *file) badList() (key, what, next string) {
+	named := func(form *regexp.Regexp) func(string) string {
+		return func(value string) string {
+			if !form.MatchString(value) {
+				return "is no such name"
+			}
+			return ""
 		}
 	}
-	if len(f.Network.Allow) > maxHosts {
-		return bad("network.allow", fmt.Sprintf("%d hosts", len(f.Network.Allow)), fmt.Sprintf("Use at most %d", maxHosts))
-	}
-	for i, host := range f.Network.Allow {
-		if what := hostlist.Check(host); what != "" {
-			return bad(fmt.Sprintf("network.allow[%d]", i), strict.Quote(host)+" "+what, "Write a host such as example.com, or .example.com for it and all below it")
+	for _, c := range []struct {
+		key   string
+		lines strict.Lines
+		check func(string) string
+		next  string
+		most  int
+		noun  string
+	}{
+		{"protected.paths", f.Protected.Paths, globFault(CheckPath), "Write paths such as migrations/**", maxGlobs, "patterns"},
+		{"protected.allow", f.Protected.Allow, globFault(CheckGlob), "Write paths such as .github/ISSUE_TEMPLATE/**", maxGlobs, "patterns"},
+		{"network.allow", f.Network.Allow, hostlist.Check, "Write a host such as example.com, or .example.com for it and all below it", maxHosts, "hosts"},
+		{"channels", f.Channels, func(v string) string {
+			if !slices.Contains(channels, v) {
+				return "is no place that work can be asked for from"
+			}
+			return ""
+		}, "Write some of: " + strings.Join(channels, ", "), maxNames, "names"},
+		{"engines", f.Engines, named(name), "Write names of engines as the server has them", maxNames, "names"},
+		{"models", f.Models, named(name), "Write names of models as the server has them", maxNames, "names"},
+		{"runners", f.Runners, named(name), "Write labels of runners such as ubuntu-latest", maxNames, "labels"},
+		{"pull_request.labels", f.PullRequest.Labels, named(label), "Write names of labels of 1 to 50 characters", maxNames, "labels"},
+		{"pull_request.reviewers", f.PullRequest.Reviewers, named(reviewer), "Write logins, or teams as ORGANISATION/TEAM", 15, "reviewers"},
+	} {
+		if len(c.lines) > c.most {
+			return c.key, fmt.Sprintf("%d %s", len(c.lines), c.noun), fmt.Sprintf("Use at most %d", c.most)
+		}
+		for i, value := range c.lines {
+			if what := c.check(value); what != "" {
+				return fmt.Sprintf("%s[%d]", c.key, i), strict.Quote(value) + " " + what, c.next
+			}
 		}
 	}
-	return anvil.Rules{
-		Commit:         commit,
-		Base:           f.Base,
-		Engine:         f.Engine,
-		Model:          f.Model,
-		Environment:    f.Environment,
-		Setup:          f.Setup,
-		Verify:         f.Verify,
-		AllowProtected: f.Protected.Allow,
-		AllowHosts:     f.Network.Allow,
-		Ready:          f.PullRequest.Ready,
-		ProposeIssue:   f.Tools.ProposeIssue,
-		OnReview:       f.OnReview,
-		OthersApprove:  f.Approvals == "others",
-	}, nil
+	return "", "", ""
+}
+
+func globFault(check func(string) error) func(string) string {
+	return func(glob string) string {
+		if err := check(glob); err != nil {
+			return err.Error()
+		}
+		return ""
+	}
 }
 
 // unreadable names the first fault, and says how many more there are.
-func unreadable(err error, commit string) *anvil.Problem {
+func unreadable(err error, from string) *anvil.Problem {
 	var found strict.Errors
 	if !errors.As(err, &found) || len(found) == 0 {
-		return anvil.Problemf(CodeSyntax, "Correct it on the default branch", "%s: %v", at(commit), err)
+		return anvil.Problemf(CodeSyntax, "Correct it on the default branch", "%s: %v", from, err)
 	}
 	first, code := found[0], CodeInvalid
 	if first.Syntax {
@@ -141,7 +255,7 @@ func unreadable(err error, commit string) *anvil.Problem {
 	if next == "" {
 		next = "Correct it on the default branch"
 	}
-	return anvil.Problemf(code, next, "%s, %s%s%s", at(commit), first.Where(), first.What, more)
+	return anvil.Problemf(code, next, "%s, %s%s%s", from, first.Where(), first.What, more)
 }
 
 // BrokenRule says which rule base breaks as the name of a branch, or "".
@@ -162,6 +276,7 @@ func BrokenRule(base string, validRef func(string) error) string {
 // CheckHost says what is wrong with a host to allow, or "".
 func CheckHost(entry string) string { return hostlist.Check(entry) }
 
+// at names a repository's own file, inOrganisation its organisation's.
 func at(commit string) string {
 	if len(commit) > 7 {
 		commit = commit[:7]
@@ -170,6 +285,18 @@ func at(commit string) string {
 		return Path
 	}
 	return Path + " at " + commit
+}
+
+func inOrganisation(from anvil.RulesFile) string {
+	return fmt.Sprintf("%s of %s at %.7s", OrganisationPath, from.Repository, from.Commit)
+}
+
+// Where names the files that rules come from.
+func Where(rules anvil.Rules) string {
+	if rules.Organisation == nil {
+		return at(rules.Commit)
+	}
+	return at(rules.Commit) + " with " + inOrganisation(*rules.Organisation)
 }
 
 // commands says what is wrong with verification commands, or "". A list that is

@@ -29,7 +29,10 @@ func TestTheExampleIsReadAsItSays(t *testing.T) {
 	}
 	want := anvil.Rules{
 		Commit: "0123456789abcdef", Base: "main", Engine: "sample", Model: "small",
-		Environment: "go", Setup: []string{"go mod download"}, Verify: []string{"go vet ./...", "go test ./..."}, AllowProtected: []string{".github/ISSUE_TEMPLATE/**"},
+		Ask: "write", Channels: []string{"github", "slack", "linear"}, Engines: []string{"sample"}, Models: []string{"small", "large"},
+		Budget: anvil.Limit{CostMicros: 5e6, Tokens: 2e6}, Runners: []string{"ubuntu-latest"}, PullRequests: "stack", Ready: new(false), Labels: []string{"agent"},
+		Reviewers: []string{"octocat"}, Signing: "app", Protect: []string{"migrations/**"}, Hold: "protected", ProposeIssue: new(false), OnCIFailure: "ask",
+		Environment: "go", Setup: []string{"go mod download"}, Verify: []string{"go vet ./...", "go test ./..."}, MayChange: [][]string{{".github/ISSUE_TEMPLATE/**"}},
 		AllowHosts: []string{"docs.example.com"}, OnReview: "ask",
 	}
 	if !reflect.DeepEqual(rules, want) {
@@ -67,8 +70,8 @@ func TestRules(t *testing.T) {
 		{"one command", "verify: make test\n", anvil.Rules{Verify: []string{"make test"}}},
 		{"a script", "verify:\n  - |\n    make\n    \tmake test\n", anvil.Rules{Verify: []string{"make\n\tmake test\n"}}},
 		{"a number as a branch", "base: 1.10\n", anvil.Rules{Base: "1.10"}},
-		{"ready", "pull_request: {ready: true}\n", anvil.Rules{Ready: true}},
-		{"one pattern", "protected: {allow: .github/dependabot.yml}\n", anvil.Rules{AllowProtected: []string{".github/dependabot.yml"}}},
+		{"ready", "pull_request: {ready: true}\n", anvil.Rules{Ready: new(true)}},
+		{"one pattern", "protected: {allow: .github/dependabot.yml}\n", anvil.Rules{MayChange: [][]string{{".github/dependabot.yml"}}}},
 		{"hosts", "network: {allow: [a.example, .b.example]}\n", anvil.Rules{AllowHosts: []string{"a.example", ".b.example"}}},
 		{"windows line ends", "engine: a\r\nmodel: b\r\n", anvil.Rules{Engine: "a", Model: "b"}},
 	} {

@@ -120,6 +120,9 @@ func corpus() (good, bad []string) {
 		"protected: {allow: ['**/CODEOWNERS', '.github/*.md', '.github/[a-z]*.yml']}",
 		"network: {allow: [example.com, .example.com, a-b.example.co]}", "network: {allow: docs.example.com}",
 		"environment: go", "environment: none", "environment: v1.2_a-b", "environment: 7", "setup: make deps", "setup: [make a, make b]",
+		"ask: maintain", "channels: []", "channels: slack", "engines: [a, 7]", "models: [gpt-5.1, org/model:7b]", "runners: self-hosted", "budget: {usd: 0.5}", "budget: {usd: 3, tokens: 1000}",
+		"pull_requests: push", "pull_requests: 'off'", "pull_request: {labels: [good first issue, agent]}", "pull_request: {reviewers: [ada, acme/security]}", "signing: api",
+		"protected: {paths: '**'}", "protected: {paths: [a/**, b.sql]}", "hold: all", "on_ci_failure: auto",
 		"approvals: anyone", "approvals: others", "tools: {propose_issue: false}",
 	}
 	bad = []string{
@@ -138,6 +141,9 @@ func corpus() (good, bad []string) {
 		"network: {allow: 10.0.0.1}", "network: {deny: a.example}", many("network: {allow", "a.example", 50) + "}",
 		"environment: ../go", "environment: a/b", "environment: -x", "environment: .hidden", "environment: [go]", "environment: " + line(101),
 		"setup: []", "setup: ''", "setup: {run: make}", many("setup", "make", 20),
+		"ask: read", "ask: [write]", "channels: email", "channels: [GitHub]", "engines: ['a b']", "models: ['']", "runners: [-x]", "budget: 5", "budget: {usd: -1}", "budget: {usd: lots}",
+		"budget: {tokens: 0.5}", "budget: {tokens: -1}", "budget: {eur: 5}", "pull_requests: fork", "pull_request: {labels: ['a,b']}", "pull_request: {labels: ['']}", many("pull_request: {reviewers", "ada", 15) + "}",
+		"pull_request: {reviewers: ['@ada']}", "pull_request: {reviewers: [acme/a/b]}", "signing: gpg", "protected: {paths: /a}", "protected: {paths: [a, ../b]}", "hold: none", "on_ci_failure: never",
 		"approvals: me", "approvals: [anyone]", "tools: {propose_issue: sometimes}", "tools: {shell: true}", "tools:",
 	}
 	return good, bad

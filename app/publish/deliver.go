@@ -171,7 +171,7 @@ func (d *Deliverer) stillAllowed(ctx context.Context, story anvil.Story) error {
 	if err != nil && !errors.Is(err, github.ErrNotFound) { // not found: the account is gone, or has another name
 		return err
 	}
-	if id != who.ID || !policy.MayWrite(role) {
+	if id != who.ID || !policy.MayAsk(story.Run().Rules, role) {
 		return anvil.Problemf("NO_PERMISSION", "Ask somebody with write access to comment /anvil retry.", "the requester no longer has write access to this repository, so nothing was published")
 	}
 	return nil

@@ -35,7 +35,7 @@ func (d *Deliverer) pullRequest(ctx context.Context, story anvil.Story, run anvi
 		return made{id: int64(pull.Number), url: pull.URL}, ours, err
 	}
 	e, err := once(ctx, d.Store, keyPull(story.Task.ID), story.Task.ID, find, func() (made, error) {
-		n := github.NewPullRequest{Title: title, Body: d.Markers.Within("", session.ID, body), Head: session.Branch, Base: base(story, run), Draft: !run.Rules.Ready}
+		n := github.NewPullRequest{Title: title, Body: d.Markers.Within("", session.ID, body), Head: session.Branch, Base: base(story, run), Draft: !run.Rules.OpensReady()}
 		pull, err := d.Pulls.CreatePullRequest(ctx, repo, n)
 		if n.Draft && refusesDrafts(err) {
 			n.Draft = false

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 	"github.com/seed-bc0cc349/anvil/app/dispatch"
 	"github.com/seed-bc0cc349/anvil/app/git"
 	"github.com/seed-bc0cc349/anvil/app/github"
 	"github.com/seed-bc0cc349/anvil/app/intake"
+	"github.com/seed-bc0cc349/anvil/app/rulebook"
 	"github.com/seed-bc0cc349/anvil/app/sanitize"
 	"github.com/seed-bc0cc349/anvil/app/secret"
 )
@@ -61,7 +63,7 @@ func decide(ctx context.Context, j Job, o Options, h hub) (anvil.Story, error) {
 	if err != nil {
 		return story, err
 	}
-	preparer := &dispatch.Preparer{GitHub: h, Past: noPast{}, Offer: offer, Kinds: map[string]string{o.Engine: o.Engine}, ValidRef: git.ValidateRef}
+	preparer := &dispatch.Preparer{GitHub: h, Book: bookOf(h), Offer: offer, Kinds: map[string]string{o.Engine: o.Engine}}
 	settled, err := preparer.Settle(ctx, story)
 	if err != nil {
 		return story, err
@@ -124,6 +126,12 @@ func branchOf(s anvil.Story, runID int64, attempt int) string {
 		branch += fmt.Sprintf("-%d", attempt)
 	}
 	return branch
+}
+
+// bookOf reads the repository's own rules. The job's token reaches no other repository,
+// so an organisation's rules are not read.
+func bookOf(h hub) *rulebook.Book {
+	return &rulebook.Book{GitHub: h, Past: noPast{}, ValidRef: git.ValidateRef, Now: time.Now}
 }
 
 // noPast remembers no rules: every run reads its own.

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
+	"github.com/seed-bc0cc349/anvil/app/policy"
 	"github.com/seed-bc0cc349/anvil/app/runapi"
 	"github.com/seed-bc0cc349/anvil/config"
 )
@@ -36,12 +37,9 @@ func Prepare(ctx context.Context, j Job, o Options, file string) (anvil.Story, e
 // assignment is what a server's lease hop would answer a claim with.
 func assignment(s anvil.Story, o Options, h hub) runapi.Assignment {
 	run, repo, prompt := s.Run(), s.Session.Repository, s.Task.Command.Prompt
-	verify, source := s.Task.Command.Options.Verify, "command"
-	if len(verify) == 0 {
-		verify, source = run.Rules.Verify, ".github/anvil.yml"
-	}
-	if len(verify) == 0 {
-		source = ""
+	verify, source := run.Rules.Checks(s.Task.Command.Options)
+	if source == "rules" {
+		source = policy.Path
 	}
 	mode := o.Containment
 	if mode == "" {

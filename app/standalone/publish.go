@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
-	"github.com/seed-bc0cc349/anvil/app/dispatch"
 	"github.com/seed-bc0cc349/anvil/app/git"
 	"github.com/seed-bc0cc349/anvil/app/inspect"
 	"github.com/seed-bc0cc349/anvil/app/lease"
@@ -131,9 +130,8 @@ func (p *publisher) deliver(ctx context.Context, canaries map[string]string) err
 	if err != nil {
 		return err
 	}
-	preparer := &dispatch.Preparer{GitHub: p.hub, ValidRef: git.ValidateRef}
 	inspection := &inspect.Hop{
-		Store: p.store, GitHub: p.hub, Blobs: bundle{p.handed.root}, Inspector: inspector, Rules: preparer.Rules,
+		Store: p.store, GitHub: p.hub, Blobs: bundle{p.handed.root}, Inspector: inspector, Rules: bookOf(p.hub).At,
 		HoldFor: time.Hour, Patience: patience, Now: time.Now, Log: p.log,
 	}
 	id := string(p.store.now().Run().ID)

@@ -43,8 +43,8 @@ func (s *Store) Decide(ctx context.Context, id anvil.DeliveryID, ruling anvil.Ru
 // delivery is known for ever.
 func (s *Store) decide(ctx context.Context, tx *sql.Tx, id anvil.DeliveryID, r anvil.Ruling) error {
 	_, err := tx.ExecContext(ctx, `
-		UPDATE deliveries SET decision = $1, reason = $2, task_id = $3, reply = $4, decided_at = $5, body = x''
-		WHERE id = $6 AND decision = 'pending'`, r.Decision, r.Reason, r.Task, toJSON(r.Reply), micros(s.now()), id)
+		UPDATE deliveries SET decision = $1, reason = $2, task_id = $3, reply = $4, decided_at = $5, asked = $6, body = x''
+		WHERE id = $7 AND decision = 'pending'`, r.Decision, r.Reason, r.Task, toJSON(r.Reply), micros(s.now()), toJSON(r.Asked), id)
 	return err
 }
 

@@ -27,7 +27,7 @@ var proposeIssue = define(Tool{
 	s.Properties["title"].MinLength, s.Properties["title"].MaxLength = jsonschema.Ptr(1), jsonschema.Ptr(200)
 	s.Properties["body"].MinLength, s.Properties["body"].MaxLength = jsonschema.Ptr(1), jsonschema.Ptr(30_000)
 }, func(ctx context.Context, c *caller, p proposal) (any, error) {
-	if !c.ProposeIssue && !c.story.Run().Rules.ProposeIssue {
+	if !c.ProposeIssue && !c.story.Run().Rules.MayProposeIssue() {
 		return nil, deny("this repository does not let agents propose issues.", "Say it in your last words instead.")
 	}
 	return c.propose(ctx, p)

@@ -66,7 +66,7 @@ func TestAProposedIssue(t *testing.T) {
 func TestARepositoryAllowsProposals(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	s := w.agent(w.working(func(r *anvil.Run) { r.Rules.ProposeIssue = true }))
+	s := w.agent(w.working(func(r *anvil.Run) { r.Rules.ProposeIssue = new(true) }))
 	if text, isError := w.ask(s, "propose_issue", map[string]any{"title": "a", "body": "b"}); isError || len(w.proposals()) != 1 {
 		t.Errorf("answered %q", text)
 	}

@@ -40,10 +40,7 @@ var getTask = define(Tool{
 		return nil, err
 	}
 	command, run := c.story.Task.Command, c.story.Run()
-	verify := command.Options.Verify
-	if len(verify) == 0 {
-		verify = run.Rules.Verify
-	}
+	verify, _ := run.Rules.Checks(command.Options)
 	return task{
 		Task: c.story.Task.ID, Instruction: command.Prompt.Instruction, Requester: command.Requester.Login,
 		Repository: c.story.Session.Repository.FullName(), IssueNumber: c.story.Session.Issue,

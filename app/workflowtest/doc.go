@@ -7,7 +7,7 @@
 //
 //   - The rules of rules_test.go are about the text of the files, and run
 //     everywhere: no expression in a command line, no permission but id-token,
-//     no input of a dispatch but task, nonce and server, nobody else's action
+//     no input of a dispatch but task, nonce, server and runner, nobody else's action
 //     that is not pinned. Files with another purpose have rules of their own
 //     (standalone_test.go, own_rules_test.go).
 //   - The action's script is run under bash as GitHub runs it (script_test.go),
@@ -19,7 +19,8 @@
 //     job gets, and hands act the workflow file as the repository has it, the
 //     event with the inputs, and the two variables of the OIDC token. That
 //     nothing calls out is measured: the proxy and the docker engine that act is
-//     told of are one canary that counts who comes.
+//     told of are one canary that counts who comes. Keys that act does not know yet
+//     are taken out of what it reads (newer_test.go).
 //
 // The last needs the program act, whose path is in ANVIL_ACT, and the check of
 // the calls between the files needs actionlint in ANVIL_ACTIONLINT: `make

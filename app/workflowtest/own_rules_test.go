@@ -21,7 +21,7 @@ type own struct {
 
 type ownJob struct {
 	If, Environment string
-	Timeout         int `yaml:"timeout-minutes"`
+	Timeout         string `yaml:"timeout-minutes"`
 	Permissions     yaml.Node
 	Container       struct{ Image string }
 	Steps           []struct {
@@ -50,7 +50,7 @@ func brokenOwn(text string, may map[string]string) (file own, problems []string)
 		if got := permissions(job.Permissions); got != may[name] {
 			say("the permissions of job %s are %s", name, got)
 		}
-		if job.Timeout == 0 {
+		if job.Timeout == "" {
 			say("job %s has no time limit", name)
 		}
 		if image := job.Container.Image; image != "" && !pinned.MatchString("docker://"+image) {

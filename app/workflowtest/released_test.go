@@ -122,10 +122,11 @@ func TestWorkflowReleaseNamesItself(t *testing.T) {
 		times int
 	}{
 		"agent.yml":      {"uses: acme/anvil@v1.2.3\n", 1},
+		"prebuild.yml":   {"uses: acme/anvil@v1.2.3\n", 1},
 		"standalone.yml": {"repository: acme/anvil, ref: v1.2.3, ", 2},
 	} {
 		text := readText(t, filepath.Join(tree, ".github/workflows", name))
-		if strings.Count(text, c.says) != c.times || strings.Contains(text, "main") {
+		if strings.Count(text, c.says) != c.times || strings.Contains(text, "@main") || strings.Contains(text, "ref: main") {
 			t.Errorf("%s of the release:\n%s", name, text)
 		}
 	}
@@ -136,7 +137,7 @@ func TestWorkflowReleaseNamesItself(t *testing.T) {
 func releaseTree(t *testing.T, runner string) string {
 	t.Helper()
 	tree := t.TempDir()
-	for _, name := range []string{"action.yml", ".github/workflows/agent.yml", ".github/workflows/standalone.yml", ".ci/release-action"} {
+	for _, name := range []string{"action.yml", ".github/workflows/agent.yml", ".github/workflows/prebuild.yml", ".github/workflows/standalone.yml", ".ci/release-action"} {
 		writeProgram(t, filepath.Join(tree, name), readText(t, filepath.Join(root, name)))
 	}
 	var sums strings.Builder
@@ -155,7 +156,7 @@ func built(text, platform string) string { return strings.ReplaceAll(text, "PLAT
 // releaseAction makes the tree's action a release of the repository.
 func releaseAction(t *testing.T, tree, repository string) *exec.Cmd {
 	t.Helper()
-	for _, name := range []string{"agent.yml", "standalone.yml"} {
+	for _, name := range []string{"agent.yml", "prebuild.yml", "standalone.yml"} {
 		name = filepath.Join(tree, ".github/workflows", name)
 		writeProgram(t, name, strings.ReplaceAll(readText(t, name), "seed-bc0cc349/anvil", repository))
 	}

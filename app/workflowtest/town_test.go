@@ -50,6 +50,7 @@ func newTown(t *testing.T, files map[string]string, path string, env ...string) 
 		t.Fatal(err)
 	}
 	w := &town{t: t, source: clone(t), canary: newCanary(t)}
+	makeKnown(t, w.source)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	w.ctx = ctx

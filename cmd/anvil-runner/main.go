@@ -9,6 +9,7 @@
 //	                       fix; 1 if no run can work here. See package doctor
 //	anvil-runner debug OUT [FILE...]
 //	                       make a debug package, OUT, of this machine's facts and the files
+//	anvil-runner prebuild  keep the image of the repository's dev container; see package prebuild
 //	anvil-runner version   the version
 //
 // What happens in between is told in package action. Three more verbs are how it runs
@@ -25,6 +26,7 @@ import (
 	"syscall"
 
 	"github.com/seed-bc0cc349/anvil/action/confine"
+	"github.com/seed-bc0cc349/anvil/action/prebuild"
 	"github.com/seed-bc0cc349/anvil/action/runner"
 )
 
@@ -50,13 +52,15 @@ func run(args []string) int {
 			return 1
 		}
 		return 0
+	case verb == "prebuild" && len(args) == 0:
+		return keepImage()
 	case verb == "version" && len(args) == 0:
 		fmt.Println("anvil-runner", version())
 		return 0
 	case verb == "run" && len(args) == 4 && args[0] == "--assignment" && args[2] == "--out":
 		return alone(args[1], args[3])
 	case verb != "run" || len(args) > 0:
-		fmt.Fprintln(os.Stderr, "usage: anvil-runner [run [--assignment FILE --out DIR]|doctor [--json]|debug OUT [FILE...]|version]")
+		fmt.Fprintln(os.Stderr, "usage: anvil-runner [run [--assignment FILE --out DIR]|doctor [--json]|debug OUT [FILE...]|prebuild|version]")
 		return 2
 	}
 	confine.HideMemory()
@@ -73,6 +77,14 @@ func job() runner.Config {
 		c.Supervisor = []string{self, "supervise"}
 	}
 	return c
+}
+
+// keepImage keeps the image of the dev container of this job's commit.
+func keepImage() int {
+	confine.HideMemory()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return prebuild.Run(ctx, prebuild.Config{Environ: os.Environ(), Out: os.Stdout})
 }
 
 // stamped is the version of a release, set by .ci/release.

@@ -1,0 +1,81 @@
+package prebuild
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// What there is to say without an engine is said without one. With one: see
+// TestDevcontainerPrebuild in app/apptest.
+func TestPrebuildBeforeAnythingIsBuilt(t *testing.T) {
+	t.Parallel()
+	const container = ".devcontainer/devcontainer.json"
+	for name, c := range map[string]struct {
+		files map[string]string
+		env   []string
+		code  int
+		says  string
+	}{
+		"no dev container": {files: map[string]string{"a": "a"}, says: "no dev container: there is nothing to build"},
+		"it touches the host": {
+			files: map[string]string{container: `{"image": "x", "privileged": true}`}, code: 1, says: "::error::DEVC_FORBIDDEN: " + container + ": privileged is not allowed",
+		},
+		"none of that name": {
+			files: map[string]string{container: `{"image": "x"}`}, env: []string{"ANVIL_ENVIRONMENT=web"}, code: 1, says: "::error::DEVC_CONFIG: There is no .devcontainer/web/devcontainer.json",
+		},
+		"no CLI":         {files: map[string]string{container: `{"image": "x"}`}, env: []string{"PATH=/nowhere"}, code: 1, says: "::error::DEVC_MISSING"},
+		"no commit":      {files: map[string]string{"a": "a"}, env: []string{"GITHUB_SHA="}, code: 1, says: "::error::PREBUILD_INPUT: Not in the environment: GITHUB_SHA."},
+		"no such commit": {files: map[string]string{"a": "a"}, env: []string{"GITHUB_SHA=" + strings.Repeat("0", 40)}, code: 1, says: "::error::check out the commit"},
+		"no number":      {files: map[string]string{"a": "a"}, env: []string{"ANVIL_BUILD_SECONDS=soon"}, code: 1, says: `::error::PREBUILD_INPUT: ANVIL_BUILD_SECONDS is "soon"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var log bytes.Buffer
+			code := Run(t.Context(), Config{Environ: append(jobOf(t, c.files), c.env...), Out: &log})
+			said := ""
+			for line := range strings.Lines(log.String()) {
+				if !strings.HasPrefix(line, "::add-mask::") {
+					said += line
+				}
+			}
+			if code != c.code || !strings.Contains(said, c.says) || strings.Contains(said, "job-token") {
+				t.Errorf("exit code %d, and it said %q; want %d and %q", code, said, c.code, c.says)
+			}
+		})
+	}
+}
+
+// jobOf is the environment of a job for a repository with these files.
+func jobOf(t *testing.T, files map[string]string) []string {
+	t.Helper()
+	dir := t.TempDir()
+	tree := filepath.Join(dir, "acme/web.git")
+	git := func(args ...string) string {
+		cmd := exec.CommandContext(t.Context(), "git", append([]string{"-C", tree, "-c", "user.name=x", "-c", "user.email=x@x"}, args...)...)
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("git %v: %v: %s", args, err, out)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	for name, text := range files {
+		path := filepath.Join(tree, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	git("init", "-q", "-b", "main")
+	git("add", ".")
+	git("commit", "-q", "-m", "first")
+	return []string{
+		"PATH=" + os.Getenv("PATH"), "RUNNER_TEMP=" + t.TempDir(), "GITHUB_SERVER_URL=file://" + dir, "GITHUB_REPOSITORY=acme/web",
+		"GITHUB_REF_NAME=main", "GITHUB_SHA=" + git("rev-parse", "HEAD"), "GITHUB_TOKEN=job-token-0123456789",
+	}
+}

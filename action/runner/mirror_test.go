@@ -1,0 +1,48 @@
+package runner_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/seed-bc0cc349/anvil/action/runner"
+	"github.com/seed-bc0cc349/anvil/app/runapi"
+)
+
+// On a machine that keeps mirrors, a second run of the same base commit asks the
+// repository's host for nothing, and neither run's token is left in the mirror.
+func TestRunOnAMachineThatIsWarm(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	s.assign(project, "cat > /dev/null; git log --oneline; echo hello > good")
+	mirrors := filepath.Join(t.TempDir(), "mirrors")
+	for _, want := range []string{"fetched into the mirror", "from the mirror"} {
+		s.finish, s.events = nil, nil
+		m := newMachine(t, s)
+		m.config.Environ = append(m.config.Environ, "ANVIL_MIRRORS="+mirrors)
+		if code := m.run(); code != runner.HandedBack || s.finish == nil || s.finish.Result != runapi.Proposed {
+			t.Fatalf("exit code %d, finish %+v", code, s.finish)
+		}
+		if log := string(s.artifacts[runapi.ArtifactLog]); !strings.Contains(log, want) {
+			t.Errorf("want %q in\n%s", want, log)
+		}
+		noCanaries(t, s, m)
+		s.git = filepath.Join(s.git, "away") // where there is nothing
+	}
+	if err := filepath.WalkDir(mirrors, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if basic := base64.StdEncoding.EncodeToString([]byte("x-access-token:" + readToken)); bytes.Contains(b, []byte(readToken)) || bytes.Contains(b, []byte(basic)) {
+			t.Errorf("%s has the read token", path)
+		}
+		return err
+	}); err != nil {
+		t.Error(err)
+	}
+}
