@@ -27,7 +27,7 @@ demo: build ## the whole way from a comment to a pull request, on this machine; 
 .PHONY: test
 test: ## every test that runs anywhere with Go and git
 	go test -timeout 15m ./...
-	@echo "not run here: the workflow files themselves, which need act (make test-workflows), the hostile agent, which needs bubblewrap (make test-hostile), the real coding agents, which npm installs (make test-agents), dev containers, which need container engines (make test-devcontainer), and the measurements, which need a quiet machine (make bench)"
+	@echo "not run here: the workflow files themselves, which need act (make test-workflows), the hostile agent, which needs bubblewrap (make test-hostile), Docker and Podman (make test-containers), the real coding agents, which npm installs (make test-agents), dev containers, which need container engines (make test-devcontainer), and the measurements, which need a quiet machine (make bench)"
 
 .PHONY: test-agents
 test-agents: ## the real Codex CLI and Claude Code, installed by npm, from an issue to a pull request with a scripted model; and Linear's SDK against the simulated Linear
@@ -42,6 +42,10 @@ test-workflows: ## run the workflow files and action.yml themselves, under act, 
 .PHONY: test-hostile
 test-hostile: ## a hostile agent in the agent's place: each attack and what it reached; needs bubblewrap or Docker
 	ANVIL_HOSTILE=1 go test -count=1 -timeout 10m -run 'TestHostile' -v ./app/apptest
+
+.PHONY: test-containers
+test-containers: ## what contains an agent, in bubblewrap, Docker and Podman, as root and as another user; needs root on Linux with Debian's packages
+	.ci/containers
 
 .PHONY: test-devcontainer
 test-devcontainer: ## dev containers, Codex in one of them, and the cache of their images, on container engines and a registry of its own; needs root on Linux with Debian's packages

@@ -13,10 +13,15 @@ import (
 // openFiles is how many files a process may have open.
 const openFiles = 65536
 
+// rlimitProcesses is RLIMIT_NPROC, which package syscall does not name.
+const rlimitProcesses = 6
+
 // processLimits hold wherever programs run, without a cgroup.
 func (c *Choice) processLimits() processLimits {
 	l := processLimits{OpenFiles: openFiles}
-	if n := c.Containment.PIDs; n > 0 {
+	// The system counts a user's processes wherever they run, and where the runner is not
+	// root its own are among them: only what no cgroup counts is left to that.
+	if n := c.Containment.PIDs; n > 0 && !c.counted {
 		l.Processes = uint64(n)
 	}
 	if n := c.Containment.DiskBytes; n > 0 {
@@ -25,15 +30,12 @@ func (c *Choice) processLimits() processLimits {
 	return l
 }
 
-// limited finds out which limits will hold, for the evidence. grouped are those that
-// are left to a cgroup, and why nil: the container's own engine sees to them.
+// limited finds out which limits will hold, for the evidence. why says of a cgroup's
+// controller what it lacks, or nothing.
 func (c *Choice) limited(why func(controller string) string) {
 	e := &c.Evidence
 	say := func(asked bool, text, controller, otherwise string) {
-		missing := ""
-		if why != nil {
-			missing = why(controller)
-		}
+		missing := why(controller)
 		switch {
 		case !asked:
 		case missing == "":
@@ -45,6 +47,7 @@ func (c *Choice) limited(why func(controller string) string) {
 		}
 	}
 	w := c.Containment
+	c.counted = why("pids") == ""
 	say(w.MemoryBytes > 0, fmt.Sprintf("%d MiB of memory", w.MemoryBytes>>20), "memory", "")
 	say(w.CPUs > 0, fmt.Sprintf("%g processors", w.CPUs), "cpu", "")
 	say(w.PIDs > 0, fmt.Sprintf("%d processes", w.PIDs), "pids", fmt.Sprintf("%d processes of its user", w.PIDs))

@@ -65,6 +65,7 @@ type Choice struct {
 	program string // of a container engine's client
 	image   string // of its containers
 	given   []string
+	counted bool // its processes, by a cgroup
 }
 
 // Evidence says what programs run in, for people and for the record.
@@ -151,7 +152,12 @@ func Choose(ctx context.Context, o Options) (*Choice, error) {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		why = append(why, name+": "+strings.TrimSuffix(err.Error(), "."))
+		what := err.Error()
+		var problem *runapi.Error
+		if errors.As(err, &problem) {
+			what = problem.What // what to do about it is said once, for all
+		}
+		why = append(why, name+": "+strings.TrimSuffix(what, "."))
 	}
 	return nil, &runapi.Error{
 		Code: CodeNone, What: "Nothing on this runner can contain an agent: " + strings.Join(why, "; ") + ".",

@@ -40,6 +40,6 @@
 // outside their user namespace, and in docker in theirs: files and processes of the
 // runner are out of sight, not of another owner. Disk is watched, not reserved. A
 // runner that is killed leaves an empty cgroup to the next. What a program does to an image is
-// gone when it ends: only tree, home and /tmp last. The podman engine is spoken to as
-// docker is, and was not tried on a real one.
+// gone when it ends: only tree, home and /tmp last. Rootless
+// Podman limits nothing where cgroups are of version 1, and says so in the Evidence.
 package confine

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -34,11 +35,10 @@ func (e engine) ready(ctx context.Context, c *Choice) error {
 		return fmt.Errorf("%s is not on PATH", e.name)
 	}
 	c.program = path
-	out, err := c.ask(ctx, "version", "--format", "{{.Server.Version}}")
+	lacks, err := c.meet(ctx, e.name)
 	if err != nil {
 		return fmt.Errorf("it does not answer: %w", err)
 	}
-	c.Evidence.Version = out
 	image := c.Containment.Image
 	if image == "" {
 		c.useMachine()
@@ -56,8 +56,51 @@ func (e engine) ready(ctx context.Context, c *Choice) error {
 	default:
 		c.Evidence.User = fmt.Sprintf("user %d, the runner's own number, in namespaces of its own", os.Geteuid())
 	}
-	c.limited(nil)
+	c.limited(lacks)
 	return nil
+}
+
+// meet asks the engine who it is and which limits it keeps: one that may not limit,
+// as without root on cgroups of version 1, takes the words all the same and ignores
+// them. What it returns is for [Choice.limited].
+func (c *Choice) meet(ctx context.Context, name string) (lacks func(controller string) string, err error) {
+	asked, cancel := context.WithTimeout(ctx, proofTime)
+	defer cancel()
+	text, err := c.ask(asked, "info", "--format", "{{json .}}")
+	if err != nil {
+		return nil, err
+	}
+	var docker struct {
+		ServerVersion string
+		MemoryLimit   bool
+		CpuCfsQuota   bool
+		PidsLimit     bool
+	}
+	var podman struct {
+		Host    struct{ CgroupControllers []string }
+		Version struct{ Version string }
+	}
+	keeps := map[string]bool{}
+	if name == ModePodman {
+		err = json.Unmarshal([]byte(text), &podman)
+		c.Evidence.Version = podman.Version.Version
+		for _, controller := range podman.Host.CgroupControllers {
+			keeps[controller] = true
+		}
+	} else {
+		err = json.Unmarshal([]byte(text), &docker)
+		c.Evidence.Version = docker.ServerVersion
+		keeps["memory"], keeps["cpu"], keeps["pids"] = docker.MemoryLimit, docker.CpuCfsQuota, docker.PidsLimit
+	}
+	if err == nil && c.Evidence.Version == "" {
+		err = errors.New("info: it tells no version")
+	}
+	return func(controller string) string {
+		if keeps[controller] {
+			return ""
+		}
+		return "the engine may make no cgroup with " + controller
+	}, err
 }
 
 // ask runs a command of the engine's client and returns what it prints.
@@ -141,6 +184,21 @@ func (e engine) launch(b *box, mounts []Mount, o *order) launch {
 		"--pull", "never", "--network", "none", "--user", user, "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
 		"--read-only", "--hostname", "anvil", "--ipc", "private", "--shm-size", strconv.Itoa(sharedMemory), "--workdir", "/",
 		"--log-driver", "none",
+	}
+	if e.name == ModePodman {
+		o.Filter = true // its own lets programs make user namespaces
+		// It sets more than it may itself on some machines, and then starts nothing.
+		// Inside lowers them to what programs get.
+		for name, l := range map[string]struct {
+			resource int
+			enough   uint64
+		}{"nofile": {syscall.RLIMIT_NOFILE, openFiles}, "nproc": {rlimitProcesses, 16384}} {
+			var now syscall.Rlimit
+			if syscall.Getrlimit(l.resource, &now) == nil {
+				limit := strconv.FormatUint(min(now.Max, l.enough), 10)
+				args = append(args, "--ulimit", name+"="+limit+":"+limit)
+			}
+		}
 	}
 	if e.name == ModePodman && os.Geteuid() != 0 {
 		// Rootless, the number inside is the runner's own outside. As root there is no

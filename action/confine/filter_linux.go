@@ -10,8 +10,8 @@ import (
 
 // forbidden are calls of the kernel that programs inside have no use for, and that
 // have let programs out of containers before: mounts, other namespaces, keys that
-// belong to no namespace, and young interfaces. What a container engine of its own
-// forbids stays its own business; this is for bubblewrap.
+// belong to no namespace, and young interfaces. This is for bubblewrap and Podman;
+// what Docker forbids is as much.
 var forbidden = []uintptr{
 	unix.SYS_MOUNT, unix.SYS_UMOUNT2, unix.SYS_PIVOT_ROOT, unix.SYS_SETNS, unix.SYS_OPEN_TREE, unix.SYS_MOVE_MOUNT,
 	unix.SYS_FSOPEN, unix.SYS_FSCONFIG, unix.SYS_FSMOUNT, unix.SYS_FSPICK, unix.SYS_MOUNT_SETATTR, unix.SYS_OPEN_BY_HANDLE_AT,

@@ -88,14 +88,17 @@ func (o order) begin() (*os.Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	return os.StartProcess(path, o.Argv, &os.ProcAttr{
+	p, err := os.StartProcess(path, o.Argv, &os.ProcAttr{
 		Dir: o.Dir, Env: o.Env, Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
 		Sys: &syscall.SysProcAttr{Setpgid: true},
 	})
+	if err != nil {
+		return nil, unable(path, err)
+	}
+	return p, nil
 }
 
 func (l processLimits) set() error {
-	const rlimitProcesses = 6 // RLIMIT_NPROC, which package syscall does not name
 	for resource, limit := range map[int]uint64{
 		syscall.RLIMIT_NOFILE: l.OpenFiles, syscall.RLIMIT_FSIZE: l.FileBytes, rlimitProcesses: l.Processes,
 	} {

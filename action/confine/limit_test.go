@@ -20,15 +20,7 @@ func small(mode string) runapi.Containment {
 }
 
 func eachLimited(t *testing.T, test func(t *testing.T, c *confine.Choice)) {
-	for mode, program := range boxes {
-		t.Run(mode, func(t *testing.T) {
-			t.Parallel()
-			if _, err := exec.LookPath(program); err != nil {
-				t.Skipf("%s is not on this machine", program)
-			}
-			test(t, choose(t, small(mode), os.Environ()...))
-		})
-	}
+	eachBoxLimited(t, small, test)
 }
 
 func holds(c *confine.Choice, limit string) bool {
