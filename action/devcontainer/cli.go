@@ -60,18 +60,16 @@ func (c CLI) Version(ctx context.Context) (string, error) {
 // Platform is what images are built for here.
 const Platform = runtime.GOOS + "/" + runtime.GOARCH
 
-// Key names the image that this CLI would build of a configuration on this machine.
-func (c CLI) Key(ctx context.Context, configuration *Configuration) (string, error) {
+// Inputs are all that this CLI would build a configuration from on this machine, but for
+// Base, which registries know.
+func (c CLI) Inputs(ctx context.Context, configuration *Configuration) (Inputs, error) {
 	version, err := c.Version(ctx)
 	if err != nil {
-		return "", err
+		return Inputs{}, err
 	}
 	inputs, err := configuration.Inputs()
-	if err != nil {
-		return "", err
-	}
 	inputs.CLI, inputs.Platform = version, Platform
-	return Key(inputs), nil
+	return inputs, err
 }
 
 // Environ is what of the job's environment a build may see: no token is among it.

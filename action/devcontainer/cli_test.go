@@ -3,13 +3,24 @@
 package devcontainer
 
 import (
+	"archive/tar"
+	"bytes"
 	"context"
+	"crypto/rand"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
 // script makes a program in the CLI's place.
@@ -67,6 +78,7 @@ func TestTheBuildSeesNothingOfTheJob(t *testing.T) {
 // The reference CLI on a real engine: each usual shape of a configuration is built, and
 // what the result says of itself is what was asked for.
 func TestDevcontainerBuild(t *testing.T) {
+	t.Parallel()
 	host, base := os.Getenv("ANVIL_DEVCONTAINER_HOST"), os.Getenv("ANVIL_DEVCONTAINER_BASE")
 	if host == "" {
 		t.Skip("this needs a real container engine: make test-devcontainer")
@@ -78,10 +90,8 @@ func TestDevcontainerBuild(t *testing.T) {
 	if v, err := cli.Version(t.Context()); err != nil || v != "0.89.0" {
 		t.Fatalf("version %q, %v", v, err)
 	}
-	tool := map[string]string{
-		".devcontainer/tool/devcontainer-feature.json": `{"id": "tool", "version": "1.0.0", "name": "Tool", "options": {"word": {"type": "string", "default": "none"}}}`,
-		".devcontainer/tool/install.sh":                "#!/bin/sh\necho \"$WORD\" > /word\n",
-	}
+	tool := map[string]string{".devcontainer/tool/devcontainer-feature.json": toolFeature, ".devcontainer/tool/install.sh": toolInstall}
+	published := publishFeature(t, "localhost:"+port(os.Getenv("ANVIL_DEVCONTAINER_REGISTRY")), strings.ToLower(rand.Text()))
 	for _, c := range []struct {
 		about, name, text, says string
 		files                   map[string]string
@@ -91,11 +101,14 @@ func TestDevcontainerBuild(t *testing.T) {
 		{about: "Dockerfile", text: `{"build": {"dockerfile": "Dockerfile", "context": ".."}, "postCreateCommand": "make deps"}`, says: "make deps",
 			files: map[string]string{".devcontainer/Dockerfile": "FROM " + base + "\nCOPY go.mod /word\n", "go.mod": "copied"}},
 		{about: "features", text: `{"image": "` + base + `", "features": {"./tool": {"word": "feature"}}}`, says: "tool", files: tool},
+		{about: "a feature of a registry", text: `{"image": "` + base + `", "features": {"` + published + `:1": {"word": "published"}}}`, says: published, files: map[string]string{}},
+		{about: "named", name: "api", text: `{"image": "` + base + `", "features": {"../tool": {}}, "containerEnv": {"ONE": "two"}}`, says: "ONE", files: tool},
 		{about: "a base image that asks for privileges", text: `{"build": {"dockerfile": "Dockerfile"}}`, says: "privileged", code: CodeForbidden,
 			files: map[string]string{".devcontainer/Dockerfile": "FROM " + base + "\nLABEL devcontainer.metadata='[{\"privileged\": true}]'\n"}},
 	} {
 		t.Run(c.about, func(t *testing.T) {
-			files := map[string]string{".devcontainer/devcontainer.json": c.text}
+			t.Parallel()
+			files := map[string]string{path.Join(".devcontainer", c.name, "devcontainer.json"): c.text}
 			for name, text := range c.files {
 				files[name] = text
 			}
@@ -107,7 +120,7 @@ func TestDevcontainerBuild(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			built, err := cli.Build(t.Context(), root.Name(), found, "anvil-test", nil, nil)
+			built, err := cli.Build(t.Context(), root.Name(), found, "anvil-test:"+strings.ToLower(rand.Text()), nil, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -128,3 +141,45 @@ func TestDevcontainerBuild(t *testing.T) {
 		})
 	}
 }
+
+// A feature that writes the word that it is given.
+const (
+	toolFeature = `{"id": "tool", "version": "1.0.0", "name": "Tool", "options": {"word": {"type": "string", "default": "none"}}}`
+	toolInstall = "#!/bin/sh\necho \"$WORD\" > /word\n"
+)
+
+// publishFeature puts the feature into a registry, as the specification of features says,
+// and returns its name there.
+func publishFeature(t *testing.T, registry, namespace string) string {
+	t.Helper()
+	var packed bytes.Buffer
+	w := tar.NewWriter(&packed)
+	for name, text := range map[string]string{"devcontainer-feature.json": toolFeature, "install.sh": toolInstall} {
+		err := w.WriteHeader(&tar.Header{Name: "./" + name, Mode: 0o755, Size: int64(len(text))})
+		if err == nil {
+			_, err = w.Write([]byte(text))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	image, err := mutate.AppendLayers(empty.Image, static.NewLayer(packed.Bytes(), "application/vnd.devcontainers.layer.v1+tar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	image = mutate.ConfigMediaType(mutate.MediaType(image, types.OCIManifestSchema1), "application/vnd.devcontainers")
+	feature := registry + "/" + namespace + "/tool"
+	tag, err := name.NewTag(feature + ":1")
+	if err == nil {
+		err = remote.Write(tag, image)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return feature
+}
+
+func port(address string) string { return address[strings.LastIndexByte(address, ':')+1:] }

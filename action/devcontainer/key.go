@@ -25,7 +25,7 @@ type Inputs struct {
 	// Files are what the build may copy: of the build context, and of local features.
 	// Empty if the Dockerfile copies nothing.
 	Files []File
-	// Base is the digest of the image that it starts from, where it is known.
+	// Base names the images that it starts from, with their digests where they are known.
 	Base string
 	// CLI is the version of the dev container CLI, Platform such as linux/amd64.
 	CLI, Platform string

@@ -116,7 +116,7 @@ func (j *job) keep(ctx context.Context, tree string, found *devcontainer.Configu
 		Environ: devcontainer.Environ(j.Environ), Limit: time.Duration(j.build) * time.Second, Ask: askTime,
 		Clean: joblog.Clean, Log: joblog.NewLines(func(line string) { j.log.Quote(joblog.Clean(line)) }),
 	}
-	key, err := cli.Key(ctx, found)
+	inputs, err := cli.Inputs(ctx, found)
 	if err != nil {
 		return "", err
 	}
@@ -132,10 +132,17 @@ func (j *job) keep(ctx context.Context, tree string, found *devcontainer.Configu
 	if err != nil {
 		return "", err
 	}
+	warn := func(text string) { j.log.Warn("%s", joblog.Clean(text)) }
+	bases := cache.Bases(ctx, found.Bases(), found.Features(), warn)
+	inputs.Base = bases.String()
+	key := devcontainer.Key(inputs)
 	if image, ok := cache.Lookup(ctx, key); ok {
 		cache.Close(ctx)
 		j.said = fmt.Sprintf("Nothing changed: the image of %s is kept as %s, %s. Nothing was built. This took %s.", found.Path, image.Reference, image.Digest, j.took())
 		return Kept, nil
+	}
+	if !cache.Provide(ctx, bases, warn) {
+		return "", &runapi.Error{Code: imagecache.CodePull, What: "The images that " + found.Path + " is built on can't be had as they are at their registries.", Next: "See the warnings above, and start the workflow again."}
 	}
 	if err := j.make(ctx, cli, cache, tree, found, key); err != nil {
 		return "", err

@@ -84,15 +84,19 @@ func (j *job) image(ctx context.Context, dir string, found *devcontainer.Configu
 		Docker: engine, Environ: devcontainer.Environ(j.Environ), Limit: cmp.Or(time.Duration(j.assignment.Environment.BuildSeconds)*time.Second, 20*time.Minute),
 		Ask: askTime, Clean: j.safe,
 	}
-	key, err := cli.Key(ctx, found)
+	inputs, err := cli.Inputs(ctx, found)
 	if err != nil {
 		return devcontainer.Built{}, err
 	}
-	e.Key = key
 	cache := j.openCache(ctx, engine)
 	j.cache = cache
+	bases := cache.Bases(ctx, found.Bases(), found.Features(), j.warnBase)
+	inputs.Base, e.Bases = bases.String(), bases.Told()
+	e.Key = devcontainer.Key(inputs)
 	built, err := warm(ctx, cli, cache, e.Key)
+	keep := false
 	if e.Warm = err == nil; err != nil {
+		keep = cache.Provide(ctx, bases, j.warnBase)
 		env, done, _ := cache.Login(ctx)
 		defer done()
 		building := cli
@@ -105,7 +109,7 @@ func (j *job) image(ctx context.Context, dir string, found *devcontainer.Configu
 	if err := devcontainer.RefuseMetadata("the image of "+found.Path, built.Metadata, j.assignment.Environment.Allow); err != nil {
 		return devcontainer.Built{}, err
 	}
-	if !e.Warm {
+	if keep {
 		cache.Push(built.ID, e.Key)
 	}
 	e.Image = built.ID
@@ -153,4 +157,11 @@ func (j *job) closeCache(work, life context.Context) {
 	defer cancel()
 	defer context.AfterFunc(work, cancel)()
 	j.cache.Close(ctx)
+}
+
+// warnBase tells of what an image is built on.
+func (j *job) warnBase(text string) {
+	text = j.fit(text, maxText)
+	j.log.Warn("%s", text)
+	j.journal.quote(runapi.KindWarning, text, nil)
 }

@@ -24,12 +24,14 @@ const KindEnvironment = "environment"
 
 // EnvironmentUsed is the dev container that a run worked in.
 type EnvironmentUsed struct {
-	Path         string `json:"path"`           // of its configuration
-	Name         string `json:"name,omitempty"` // of one of several
-	Key          string `json:"key"`
-	Image        string `json:"image"` // digest in the engine
-	Warm         bool   `json:"warm"`  // it was kept, and not built
-	Milliseconds int64  `json:"ms"`
+	Path string `json:"path"`           // of its configuration
+	Name string `json:"name,omitempty"` // of one of several
+	Key  string `json:"key"`
+	// Bases are the images that it was built on, as NAME@DIGEST, where that is known.
+	Bases        []string `json:"bases,omitempty"`
+	Image        string   `json:"image"` // digest in the engine
+	Warm         bool     `json:"warm"`  // it was kept, and not built
+	Milliseconds int64    `json:"ms"`
 }
 
 func (e EnvironmentUsed) String() string {
