@@ -131,3 +131,28 @@ jobs:
 		t.Errorf("the outputs did not arrive; the job said:\n%s", log)
 	}
 }
+
+// The workflow that keeps dev containers' images gets from caller to runner what it says.
+func TestWorkflowPrebuilds(t *testing.T) {
+	t.Parallel()
+	path, seenIn := stubDir(t)
+	writeProgram(t, path+"/devcontainer", "#!/bin/sh\n")
+	caller := strings.Replace(readText(t, root+"/"+warming[1]), "prebuild.yml@main\n", `prebuild.yml@main
+    with: { environment: web, registry: "registry.example:5000", allow: "build.options", build-seconds: 90 }
+    secrets: { registry-user: "${{ secrets.USER }}", registry-password: "${{ secrets.PASSWORD }}" }
+`, 1)
+	w := newTown(t, map[string]string{".github/workflows/anvil-prebuild.yml": caller}, path, "WORKFLOWTEST_SEEN="+seenIn)
+	w.hub.StartRun(w.repo, w.person, "anvil-prebuild.yml", "main", nil)
+	if run := w.finished(); run.Conclusion != "success" {
+		t.Fatalf("the workflow run ended with %s:\n%s", run.Conclusion, w.hub.WorkflowJobLog(run.ID))
+	}
+	got := readSeen(t, seenIn).Inputs
+	for name, want := range map[string]string{
+		"ANVIL_VERB": "prebuild", "ANVIL_ENVIRONMENT": "web", "ANVIL_REGISTRY": "registry.example:5000", "ANVIL_ALLOW": "build.options",
+		"ANVIL_BUILD_SECONDS": "90", "ANVIL_PREFIX": "", "GITHUB_TOKEN": jobToken,
+	} {
+		if got[name] != want {
+			t.Errorf("%s is %q, want %q", name, got[name], want)
+		}
+	}
+}

@@ -28,7 +28,7 @@ const (
 
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
-		role := map[string]func() error{roleRunner: beRunner, roleAgent: beAgent, roleStub: beStub}[os.Args[1]]
+		role := map[string]func() error{roleRunner: beRunner, roleAgent: beAgent, roleStub: beStub, "prebuild": beStub}[os.Args[1]]
 		if role != nil {
 			if err := role(); err != nil {
 				fmt.Fprintln(os.Stderr, os.Args[1]+":", err)
@@ -68,7 +68,28 @@ func beRunner() error {
 		"--action-cache-path", filepath.Join(tree, "cache"), "--no-cache-server",
 		"--container-daemon-socket", "-", "--secret", "GITHUB_TOKEN=" + jobToken, "--pull=false",
 	}
-	return syscall.Exec(os.Getenv("ANVIL_ACT"), args, environmentOfAct())
+	more, err := argumentsOfTest()
+	if err != nil {
+		return err
+	}
+	return syscall.Exec(os.Getenv("ANVIL_ACT"), append(args, more...), environmentOfAct())
+}
+
+// argumentsOfTest are those that a test adds by a file, with what the runner would know
+// of the run: a job that has no server of Anvil's asks GitHub itself.
+func argumentsOfTest() (args []string, err error) {
+	file := os.Getenv("WORKFLOWTEST_ARGUMENTS")
+	if file == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(file)
+	if err == nil {
+		err = json.Unmarshal(text, &args)
+	}
+	for _, name := range []string{"REPOSITORY", "RUN_ID", "RUN_ATTEMPT", "SERVER_URL", "API_URL", "ACTOR"} {
+		args = append(args, "--env", "GITHUB_"+name+"="+os.Getenv("GITHUB_"+name))
+	}
+	return args, err
 }
 
 // workflowOfRun asks the simulated GitHub for the workflow file at the run's
