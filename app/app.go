@@ -101,17 +101,11 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *App, err
 // connect is where the parts meet.
 func (a *App) connect(ctx context.Context) error {
 	cfg, log, now := a.cfg, a.log, a.now
-	key, err := cfg.PrivateKey()
-	if err != nil {
-		return err
-	}
 	webhookSecret, err := cfg.WebhookSecret()
 	if err != nil {
 		return err
 	}
-	hub, err := github.New(github.Config{
-		WebURL: cfg.GitHub.URL, APIURL: cfg.GitHub.APIURL, AppID: cfg.GitHub.AppID, PrivateKey: key, Clock: now, Log: log,
-	})
+	hub, err := hubOf(cfg, now, log)
 	if err != nil {
 		return err
 	}
@@ -137,10 +131,7 @@ func (a *App) connect(ctx context.Context) error {
 		Rules: rulesNow(hub, book), Store: a.store, GitHub: hub, Status: told(notify.Status), Handoff: told(notify.Handoff), Tell: notify.Tell, Now: now, Log: log,
 		Reader: func(ctx context.Context) (intake.Reader, error) {
 			who, err := self.get(ctx)
-			return intake.Reader{
-				Self:  intake.Self{AppID: who.AppID, BotID: who.Bot.ID},
-				Offer: offer, PromptBytes: cfg.Limits.PromptBytes, ValidRef: git.ValidateRef, Clean: sanitize.Prompt, Mask: secret.Mask,
-			}, err
+			return readerOf(cfg, intake.Self{AppID: who.AppID, BotID: who.Bot.ID}), err
 		},
 	}
 	sealed, err := a.sealed()
@@ -148,9 +139,7 @@ func (a *App) connect(ctx context.Context) error {
 		return err
 	}
 	scheduler := &schedule.Scheduler{
-		Store:    a.store,
-		Capacity: schedule.Capacity{Total: cfg.Capacity.Total, PerRepository: cfg.Capacity.PerRepository},
-		Log:      log,
+		Store: a.store, Capacity: capacityOf(cfg), Log: log,
 	}
 	actions := &dispatch.Actions{GitHub: hub, Workflow: cfg.Dispatch.Workflow, Central: cfg.Dispatch.Repository, Ref: cfg.Dispatch.Ref}
 	preparer := &dispatch.Preparer{GitHub: hub, Book: book, Offer: offer, Kinds: kindsOf(cfg)}
@@ -370,6 +359,28 @@ func (a *App) sealed() (*seal.Store, error) {
 		a.log.Info("made a key with which sessions are encrypted: keep it apart from backups of the data directory, or set sessions.key_file", "file", path)
 	}
 	return &seal.Store{Blobs: a.blobs, Key: key}, err
+}
+
+// hubOf is GitHub, as the configured App.
+func hubOf(cfg *config.Config, now func() time.Time, log *slog.Logger) (*github.App, error) {
+	key, err := cfg.PrivateKey()
+	if err != nil {
+		return nil, err
+	}
+	return github.New(github.Config{
+		WebURL: cfg.GitHub.URL, APIURL: cfg.GitHub.APIURL, AppID: cfg.GitHub.AppID, PrivateKey: key, Clock: now, Log: log,
+	})
+}
+
+// readerOf reads deliveries as the server does.
+func readerOf(cfg *config.Config, self intake.Self) intake.Reader {
+	return intake.Reader{
+		Self: self, Offer: offerOf(cfg), PromptBytes: cfg.Limits.PromptBytes, ValidRef: git.ValidateRef, Clean: sanitize.Prompt, Mask: secret.Mask,
+	}
+}
+
+func capacityOf(cfg *config.Config) schedule.Capacity {
+	return schedule.Capacity{Total: cfg.Capacity.Total, PerRepository: cfg.Capacity.PerRepository}
 }
 
 // rulesNow reads the rules in force for a repository whose default branch was told a

@@ -23,6 +23,16 @@ type Opening struct {
 	NewSession bool
 }
 
+// PastCommand is a command that started work or was denied by the rules, as it is kept.
+type PastCommand struct {
+	Delivery DeliveryID
+	At       time.Time
+	Decision Decision
+	Task     TaskID   // that it opened, if it did
+	Command  Command  // without its words, if it was denied
+	Files    []string // paths that its change touches, as far as it was inspected
+}
+
 // Answering is a person's answer to what a run waits with.
 type Answering struct {
 	Text     string

@@ -110,6 +110,19 @@ func (h *Hop) Inspect(ctx context.Context, key string) error {
 // maxPatch is how much of a held change is shown, in bytes.
 const maxPatch = 12 << 10
 
+// Withheld says why a change of these files is not published by the rules before a
+// person has looked at it, and which they should look at; nil if it is.
+func Withheld(rules anvil.Rules, files []string) (why *anvil.Problem, paths []string) {
+	var v anvil.Verdict
+	for _, path := range files {
+		v.Files = append(v.Files, anvil.FileChange{Path: path})
+		if protected(path, rules) {
+			v.Protected = append(v.Protected, path)
+		}
+	}
+	return withheld(rules, v)
+}
+
 // withheld says why a change is not published before a person has looked at it, and
 // which files they should look at; nil if it is.
 func withheld(rules anvil.Rules, v anvil.Verdict) (why *anvil.Problem, paths []string) {

@@ -113,6 +113,15 @@ func (b *Book) At(ctx context.Context, repo anvil.Repository, tip string) (anvil
 	return rules, nil
 }
 
+// Files returns both files as they are, the organisation's as rules that state nothing
+// if there is none. A fault in either is an error.
+func (b *Book) Files(ctx context.Context, repo anvil.Repository, tip string) (own, organisation anvil.Rules, err error) {
+	if own, err = b.Own(ctx, repo, tip); err == nil {
+		organisation, err = b.organisation(ctx, repo)
+	}
+	return own, organisation, err
+}
+
 // Own reads and checks the repository's own file as of a commit of the default branch.
 // No file means no rules of its own.
 func (b *Book) Own(ctx context.Context, repo anvil.Repository, commit string) (anvil.Rules, error) {

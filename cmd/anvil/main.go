@@ -37,6 +37,6 @@ func command() *cobra.Command {
 			DisableDefaultCmd: true,
 		},
 	}
-	root.AddCommand(serve(), showDemo(), audit(), show(), showVersion(), prepare(), publishHandover(), initialize())
+	root.AddCommand(serve(), showDemo(), audit(), show(), rules(), showVersion(), prepare(), publishHandover(), initialize())
 	return root
 }
