@@ -194,7 +194,7 @@ func (a *App) connect(ctx context.Context) error {
 		Store: a.store, Talk: hub, Checks: hub, Threads: hub, Words: words, Markers: markers, Server: cfg.PublicURL, Now: now, Log: log,
 	}
 	deliverer := &publish.Deliverer{
-		Store: a.store, GitHub: hub, Pulls: hub, Checks: hub, Words: words, Markers: markers,
+		Store: a.store, GitHub: hub, Pulls: hub, Signing: hub, Triage: hub, Checks: hub, Words: words, Markers: markers,
 		Quarantine: inspection.Open, Done: inspection.Clear, Server: cfg.PublicURL, Patience: patience, Now: now, Log: log,
 		Bot: func(ctx context.Context) (anvil.Actor, error) {
 			who, err := self.get(ctx)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"github.com/seed-bc0cc349/anvil/app/github/githubtest"
 )
@@ -30,7 +31,7 @@ func show(s *stage, args []string) error {
 			return errors.Join(err, errors.New("there is no pull request"))
 		}
 		p := all[len(all)-1]
-		fmt.Fprintf(out, "#%d %s by %s from %s to %s, draft=%v, %d commits, %d files\n%s\n\n%s\n", p.Number, p.State, p.Author.Login, p.Head, p.Base, p.Draft, p.Commits, p.ChangedFiles, p.Title, p.Body)
+		fmt.Fprintf(out, "#%d %s by %s from %s to %s, draft=%v, %d commits, %d files, reviewers=%s\n%s\n\n%s\n", p.Number, p.State, p.Author.Login, p.Head, p.Base, p.Draft, p.Commits, p.ChangedFiles, strings.Join(p.Reviewers, ","), p.Title, p.Body)
 	case "check":
 		all, err := list[githubtest.CheckRun](s.GitHub, s.Repository, "check-runs")
 		if err != nil || len(all) == 0 {

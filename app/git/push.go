@@ -27,7 +27,7 @@ func (e *PushError) Error() string {
 
 func (e *PushError) Unwrap() error { return e.Cause }
 
-// Push sets ref, a full branch name, at the repository at address to commit,
+// Push sets ref, a branch or below refs/anvil/, at the repository at address to commit,
 // provided that it is at old there; an empty old means that it must not exist.
 // Nobody else's commit is ever overwritten. That the ref was at commit already
 // is success, so that a push can be repeated.
@@ -46,8 +46,8 @@ func (r *Repository) Push(ctx context.Context, address, token, commit, ref, old 
 	if err := fullRef(ref); err != nil {
 		return fmt.Errorf("pushing: %w", err)
 	}
-	if !strings.HasPrefix(ref, "refs/heads/") {
-		return fmt.Errorf("pushing: %q is not a branch", ref)
+	if !strings.HasPrefix(ref, "refs/heads/") && !strings.HasPrefix(ref, "refs/anvil/") {
+		return fmt.Errorf("pushing: %q is neither a branch nor one of ours", ref)
 	}
 	to, err := newRemote(address, token)
 	if err != nil {

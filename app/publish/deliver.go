@@ -54,6 +54,8 @@ type Deliverer struct {
 	Store      DeliverStore
 	GitHub     Repository
 	Pulls      Pulls
+	Signing    Signing
+	Triage     Triage
 	Checks     Checks
 	Words      Words
 	Markers    Markers
@@ -236,6 +238,9 @@ func (d *Deliverer) push(ctx context.Context, story anvil.Story, run anvil.Run) 
 	if err != nil {
 		return anvil.Effect{}, err
 	}
+	if run.Rules.Signing == "api" {
+		return d.pushSigned(ctx, story, run, quarantine, commit)
+	}
 	return once(ctx, d.Store, keyPush(story.Task.ID), story.Task.ID,
 		func(time.Time) (made, bool, error) {
 			tip, err := d.GitHub.Branch(ctx, repo, branch)
@@ -296,7 +301,7 @@ func (d *Deliverer) pushProblem(err error, run anvil.Run, branch, old string) er
 // commits has a code of its own, because no permission cures it.
 func rejected(said string, cause error) error {
 	if strings.Contains(strings.ToLower(said), "verified signature") {
-		return anvil.Problemf("SIGNING_REQUIRED", "Exempt the branches anvil/** from that rule; Anvil's commits are not signed yet. Then comment /anvil retry.",
+		return anvil.Problemf("SIGNING_REQUIRED", "Write signing: api in the rules, which has GitHub sign the commits; then comment /anvil retry.",
 			"a rule of the repository takes signed commits only").Because(cause)
 	}
 	return anvil.Problemf("PUSH_REJECTED", "Change the rule or the permission that GitHub names, then comment /anvil retry.",

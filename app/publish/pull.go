@@ -54,6 +54,9 @@ func (d *Deliverer) pullRequest(ctx context.Context, story anvil.Story, run anvi
 		return 0, err
 	}
 	number := int(external(e))
+	if err := d.triage(ctx, story, run, number); err != nil {
+		return 0, err
+	}
 	return number, d.Store.SetPullRequest(ctx, session.ID, number)
 }
 

@@ -140,7 +140,7 @@ func (p *publisher) deliver(ctx context.Context, canaries map[string]string) err
 		return err
 	}
 	deliverer := &publish.Deliverer{
-		Store: p.store, GitHub: p.hub, Pulls: p.hub, Checks: p.hub, Words: p.words, Markers: p.markers(),
+		Store: p.store, GitHub: p.hub, Pulls: p.hub, Signing: p.hub, Triage: p.hub, Checks: p.hub, Words: p.words, Markers: p.markers(),
 		Quarantine: inspection.Open, Done: inspection.Clear, Bot: p.hub.Bot, Server: p.job.Web, Patience: patience, Now: time.Now, Log: p.log,
 	}
 	if p.store.now().Run().State == anvil.Delivering {

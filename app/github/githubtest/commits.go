@@ -39,12 +39,16 @@ func (s *Server) gitCommitJSON(repo *repository, ci commitInfo) obj {
 	for _, p := range ci.parents {
 		parents = append(parents, obj{"sha": p, "url": url("commits", p), "html_url": s.addr(repo.FullName(), "commit", p)})
 	}
+	verification := obj{"verified": false, "reason": "unsigned", "signature": nil, "payload": nil, "verified_at": nil}
+	if _, signed := repo.signed.Load(ci.sha); signed {
+		verification = obj{"verified": true, "reason": "valid", "signature": "-----BEGIN PGP SIGNATURE-----\n", "payload": "tree " + ci.tree + "\n", "verified_at": ci.cdate}
+	}
 	return obj{
 		"sha": ci.sha, "node_id": "C_" + ci.sha[:24], "url": url("commits", ci.sha), "html_url": s.addr(repo.FullName(), "commit", ci.sha),
 		"author":    obj{"name": ci.author, "email": ci.email, "date": ci.date},
 		"committer": obj{"name": ci.committer, "email": ci.cemail, "date": ci.cdate},
 		"tree":      obj{"sha": ci.tree, "url": url("trees", ci.tree)}, "message": ci.message, "parents": parents,
-		"verification": obj{"verified": false, "reason": "unsigned", "signature": nil, "payload": nil, "verified_at": nil},
+		"verification": verification,
 	}
 }
 

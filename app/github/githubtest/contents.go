@@ -176,8 +176,8 @@ func (s *Server) refJSON(repo *repository, name, sha string) obj {
 
 func (s *Server) deleteRef(c *call) answer {
 	name := "refs/" + c.r.PathValue("ref")
-	refs, _ := s.git.refs(c.repo.dir, "refs/heads", "refs/tags")
-	if refs[name] == "" {
+	refs, _ := s.git.refs(c.repo.dir, "refs")
+	if refs[name] == "" || strings.HasPrefix(name, "refs/pull/") || strings.HasPrefix(name, "refs/sim/") {
 		return fail(422, "Reference does not exist")
 	}
 	if name == "refs/heads/"+c.repo.DefaultBranch {

@@ -37,6 +37,7 @@ type PullRequest struct {
 	UpdatedAt    time.Time `json:"updated_at"`
 	ClosedAt     time.Time `json:"closed_at,omitzero"`
 	URL          string    `json:"url"`
+	Reviewers    []string  `json:"reviewers,omitempty"` // who was asked: logins, and slugs of teams
 	// Fork is the id of the repository that the head branch is in; 0 if it is this one.
 	Fork int64 `json:"fork,omitempty"`
 }

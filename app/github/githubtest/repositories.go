@@ -36,6 +36,8 @@ type repository struct {
 	// is taken before Server.mu, never after.
 	pushing sync.Mutex
 
+	signed sync.Map // ids of the commits that GitHub signed
+
 	// What follows is guarded by Server.mu.
 	roles      map[int64]string // by account; the owner is always admin
 	lastNumber int              // issues and pull requests share their numbers

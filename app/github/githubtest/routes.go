@@ -46,6 +46,9 @@ func (s *Server) restRoutes() []route {
 		{"GET " + repo + "/git/ref/{ref...}", byToken, []string{"contents:read"}, s.getRef},
 		{"GET " + repo + "/git/matching-refs/{ref...}", byToken, []string{"contents:read"}, s.listMatchingRefs},
 		{"DELETE " + repo + "/git/refs/{ref...}", byToken, []string{"contents:write"}, s.deleteRef},
+		{"POST " + repo + "/git/refs", byToken, []string{"contents:write"}, s.createRef},
+		{"PATCH " + repo + "/git/refs/{ref...}", byToken, []string{"contents:write"}, s.updateRef},
+		{"POST " + repo + "/git/commits", byToken, []string{"contents:write"}, s.createGitCommit},
 		{"GET " + repo + "/git/commits/{commit_sha}", byToken, []string{"contents:read"}, s.getGitCommit},
 		{"GET " + repo + "/commits/{ref...}", byToken, []string{"contents:read"}, s.getCommit},
 		{"GET " + repo + "/branches/{branch...}", byToken, []string{"contents:read"}, s.getBranch},
@@ -74,6 +77,7 @@ func (s *Server) restRoutes() []route {
 		{"POST " + repo + "/pulls", byToken, []string{"pull_requests:write"}, s.createPull},
 		{"GET " + repo + "/pulls/{number}", byToken, []string{"pull_requests:read"}, s.getPull},
 		{"PATCH " + repo + "/pulls/{number}", byToken, []string{"pull_requests:write"}, s.updatePull},
+		{"POST " + repo + "/pulls/{number}/requested_reviewers", byToken, []string{"pull_requests:write"}, s.requestReviewers},
 		{"GET " + repo + "/pulls/{number}/files", byToken, []string{"pull_requests:read"}, s.listPullFiles},
 
 		{"GET " + repo + "/pulls/{number}/reviews", byToken, []string{"pull_requests:read"}, s.listReviews},
