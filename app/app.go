@@ -62,6 +62,7 @@ type App struct {
 	models   *gateway.Gateway
 	registry *prometheus.Registry // nil if nobody wants to know
 	clear    *clearance
+	thumbs   *intake.Thumbs
 	listen   func(context.Context) // to what comes over a socket; nil: nothing does
 	server   *http.Server
 }
@@ -169,6 +170,7 @@ func (a *App) connect(ctx context.Context) error {
 			RepairRounds: cfg.Limits.RepairRounds, Checkpoint: cfg.Limits.CheckpointEvery, AnswerWithin: cfg.Limits.AnswerWithin,
 		},
 	}
+	a.thumbs = &intake.Thumbs{Store: a.store, GitHub: hub, Question: publish.KeyQuestion, Now: now, Log: log}
 	a.clear = &clearance{store: a.store, blobs: a.blobs, retention: cfg.Sessions.Retention, images: cfg.Environment.Cache.Keep, now: now, log: log}
 	a.reaper = &lease.Reaper{
 		Store: a.store, Now: now, Log: log, Lease: cfg.Limits.Lease,
@@ -298,6 +300,7 @@ func (a *App) Run(ctx context.Context, listener net.Listener) error {
 	var background sync.WaitGroup
 	watching, stopWatching := context.WithCancel(work)
 	background.Go(func() { a.watch(watching) })
+	background.Go(func() { a.thumbs.Watch(watching) })
 	if a.listen != nil {
 		background.Go(func() { a.listen(watching) })
 	}

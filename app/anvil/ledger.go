@@ -21,6 +21,9 @@ type Opening struct {
 	// NewSession starts another session in the thread even if there is one, for
 	// example because the pull request of the last one was merged.
 	NewSession bool
+	// Onto is the branch of the thread's own pull request, which a new session then
+	// adds to. Empty: a new session has a branch of its own.
+	Onto string
 }
 
 // PastCommand is a command that started work or was denied by the rules, as it is kept.

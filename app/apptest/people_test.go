@@ -3,6 +3,7 @@ package apptest
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"regexp"
 	"strconv"
@@ -175,6 +176,36 @@ func review(s *stage, args []string) error {
 		}
 	}
 	return err
+}
+
+// react USER CONTENT: to the App's last comment
+func react(s *stage, args []string) error {
+	if err := words(args, 2, 2, "react USER CONTENT"); err != nil {
+		return err
+	}
+	all, err := s.BotComments()
+	if err != nil || len(all) == 0 {
+		return errors.Join(err, errors.New("the App has said nothing"))
+	}
+	var given struct{ Token string }
+	if err := s.GitHub.Ask("POST", "users/"+args[0]+"/tokens", struct{}{}, &given); err != nil {
+		return err
+	}
+	body := strings.NewReader(fmt.Sprintf(`{"content":%q}`, args[1]))
+	req, err := http.NewRequestWithContext(s.ctx, http.MethodPost, fmt.Sprintf("%s/api/v3/repos/%s/issues/comments/%d/reactions", s.GitHub.URL, s.Repository, all[len(all)-1].ID), body)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+given.Token)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusCreated {
+		return fmt.Errorf("the reaction was answered %s", res.Status)
+	}
+	return nil
 }
 
 // take NAME REGEXP: the first group of what was shown last becomes $NAME

@@ -72,6 +72,7 @@ func TestStories(t *testing.T) {
 			"delete":   plain(deleteIssue),
 			"transfer": plain(transfer),
 			"role":     plain(setRole),
+			"react":    plain(react),
 			"merge":    plain(merge),
 			"reopen":   plain(reopen),
 			"fork":     plain(openFromFork),

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
+
+	gh "github.com/google/go-github/v62/github"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 )
@@ -40,6 +43,32 @@ func (a *App) React(ctx context.Context, repo anvil.Repository, on Target, conte
 		return 0, c.unreadable("a reaction without an id")
 	}
 	return answer.ID, nil
+}
+
+// Reaction is what somebody showed.
+type Reaction struct {
+	ID int64
+	By anvil.Actor
+}
+
+// Reactions returns the first hundred reactions of one kind.
+func (a *App) Reactions(ctx context.Context, repo anvil.Repository, on Target, content string) ([]Reaction, error) {
+	var all []struct {
+		ID   int64    `json:"id"`
+		User *gh.User `json:"user"`
+	}
+	c := onRepo("look at reactions", repo, mayReadIssues, http.MethodGet, on.path()...)
+	c.query, c.out = url.Values{"content": {content}, "per_page": {"100"}}, &all
+	if _, err := a.do(ctx, c); err != nil {
+		return nil, err
+	}
+	var found []Reaction
+	for _, r := range all {
+		if r.User.GetID() != 0 { // else the account is gone
+			found = append(found, Reaction{r.ID, anvil.Actor{ID: r.User.GetID(), Login: r.User.GetLogin(), Bot: r.User.GetType() != "User"}})
+		}
+	}
+	return found, nil
 }
 
 // Unreact takes a reaction of ours back. One that is gone already is no error.

@@ -232,7 +232,7 @@ func (d *Decider) open(ctx context.Context, c anvil.Command, offer policy.Offer)
 	session, err := d.Store.CurrentSession(ctx, c.Thread.Repository.ID, c.Thread.Issue)
 	switch {
 	case errors.Is(err, anvil.ErrNotFound) && c.Thread.PullRequest:
-		if problem, err := d.stack(ctx, &o.Command); problem != nil || err != nil {
+		if problem, err := d.foreign(ctx, &o); problem != nil || err != nil {
 			return d.refuse(c, problem, ""), err
 		}
 	case errors.Is(err, anvil.ErrNotFound):
@@ -244,8 +244,11 @@ func (d *Decider) open(ctx context.Context, c anvil.Command, offer policy.Offer)
 			return anvil.Ruling{}, err
 		}
 		o.NewSession = o.NewSession || err != nil || pull.State != "open"
+		if session.PullRequest == session.Issue && !o.NewSession { // a person's, that the session adds to
+			o.Command.Foreign, o.Onto = anvil.ForeignBranch, session.Branch
+		}
 	}
-	problem, err := d.permits(ctx, o.Command, offer)
+	problem, err := d.permits(ctx, &o, offer)
 	if err != nil {
 		return anvil.Ruling{}, err
 	}
@@ -253,6 +256,12 @@ func (d *Decider) open(ctx context.Context, c anvil.Command, offer policy.Offer)
 		ruling := d.refuse(c, problem, "")
 		ruling.Asked = asked(o.Command)
 		return ruling, nil
+	}
+	if session.PullRequest == session.Issue && session.Issue != 0 && !o.NewSession && o.Onto == "" { // the rules want it no more
+		o.NewSession = true
+		if o.Command.Options.Base == "" {
+			o.Command.Options.Base = session.Branch
+		}
 	}
 	task, err := d.Store.OpenTask(ctx, o)
 	return anvil.Ruling{Decision: anvil.Accepted, Task: task.ID}, err

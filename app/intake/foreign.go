@@ -9,10 +9,11 @@ import (
 	"github.com/seed-bc0cc349/anvil/app/policy"
 )
 
-// stack lets a command on a pull request that is not ours work from its head: the
-// change comes as a pull request of its own onto that branch, so that nobody's branch
-// is written to. Comments don't say where a branch is, so GitHub is asked.
-func (d *Decider) stack(ctx context.Context, c *anvil.Command) (*anvil.Problem, error) {
+// foreign lets a command on a pull request that is not ours work from its head. The
+// change comes as a pull request of its own onto that branch, or is added to it: the
+// rules say which. Comments don't say where a branch is, so GitHub is asked.
+func (d *Decider) foreign(ctx context.Context, o *anvil.Opening) (*anvil.Problem, error) {
+	c := &o.Command
 	pull, err := d.GitHub.PullRequest(ctx, c.Thread.Repository, c.Thread.Issue)
 	switch {
 	case errors.Is(err, github.ErrNotFound):
@@ -26,6 +27,9 @@ func (d *Decider) stack(ctx context.Context, c *anvil.Command) (*anvil.Problem, 
 		return Unsupported("a closed pull request"), nil
 	}
 	c.Foreign = anvil.ForeignBranch
+	if pull.Head != c.Thread.Repository.DefaultBranch { // which is nobody's to write to
+		o.Onto = pull.Head
+	}
 	if c.Options.Base == "" {
 		c.Options.Base = pull.Head
 	}
@@ -42,13 +46,17 @@ func (d *Decider) refuse(c anvil.Command, p *anvil.Problem, task anvil.TaskID) a
 
 // permits asks the rules about a command that starts work. Rules that cannot be read
 // are no answer here: dispatch reads them again, and tells people what is wrong.
-func (d *Decider) permits(ctx context.Context, c anvil.Command, offer policy.Offer) (*anvil.Problem, error) {
+func (d *Decider) permits(ctx context.Context, o *anvil.Opening, offer policy.Offer) (*anvil.Problem, error) {
+	c := o.Command
 	rules, err := d.Rules(ctx, c.Thread.Repository)
-	if anvil.AsProblem(err) != nil || errors.Is(err, github.ErrNotFound) {
-		return nil, nil
+	if anvil.AsProblem(err) == nil && err != nil && !errors.Is(err, github.ErrNotFound) {
+		return nil, err
+	}
+	if rules.PullRequests != "push" {
+		o.Onto = ""
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil
 	}
 	return policy.Decide(policy.Case{Command: c, Rules: rules, Offer: offer, DefaultBranch: c.Thread.Repository.DefaultBranch}).Problem(), nil
 }

@@ -44,7 +44,7 @@ func plan(d Document) string {
 	q := d.Question
 	var b strings.Builder
 	b.WriteString(quote(q.Text.Head(120).Markdown()) + "\n\n")
-	fmt.Fprintf(&b, "To have it carried out, comment `/anvil approve %s`; anybody with write access may. To have it changed, comment `/anvil` and what is wrong with it. To drop it, comment `/anvil stop`.", q.Plan)
+	fmt.Fprintf(&b, "To have it carried out, give this comment a thumbs-up, or comment `/anvil approve %s`; anybody with write access may. To have it changed, comment `/anvil` and what is wrong with it. To drop it, comment `/anvil stop`.", q.Plan)
 	if !q.Deadline.IsZero() {
 		fmt.Fprintf(&b, " It is given up at %s.", q.Deadline.UTC().Format("2 January, 15:04 UTC"))
 	}

@@ -176,7 +176,7 @@ func (a *Announcer) ask(ctx context.Context, s anvil.Story) error {
 	if run.State != anvil.Waiting {
 		return nil
 	}
-	key := keyQuestion(run.ID)
+	key := KeyQuestion(run.ID)
 	marker := a.Markers.Of(anvil.TaskID(key))
 	_, err := once(ctx, a.Store, key, s.Task.ID,
 		func(begun time.Time) (made, bool, error) {

@@ -28,8 +28,10 @@ func keyEyes(t anvil.TaskID) string     { return "eyes/" + string(t) }
 func keyReaction(t anvil.TaskID) string { return "reaction/" + string(t) }
 func keyPush(t anvil.TaskID) string     { return "push/" + string(t) }
 func keyPull(t anvil.TaskID) string     { return "pull/" + string(t) }
-func keyQuestion(r anvil.RunID) string  { return "question/" + string(r) } // a run asks once
 func keyCheck(t anvil.TaskID) string    { return "check/" + string(t) }
+
+// KeyQuestion is the key of the comment with which a run asks, once, or shows its plan.
+func KeyQuestion(r anvil.RunID) string { return "question/" + string(r) }
 
 // made is what GitHub has after an effect.
 type made struct {

@@ -54,7 +54,7 @@ func sessionByID(ctx context.Context, q querier, id anvil.SessionID) (anvil.Sess
 
 // openSession makes the next session of a thread. The slug of the title gives
 // the branch a name that people recognise.
-func (s *Store) openSession(ctx context.Context, tx *sql.Tx, thread anvil.Thread) (anvil.Session, error) {
+func (s *Store) openSession(ctx context.Context, tx *sql.Tx, thread anvil.Thread, onto string) (anvil.Session, error) {
 	v := anvil.Session{
 		ID:         anvil.NewSessionID(),
 		Repository: thread.Repository,
@@ -72,9 +72,18 @@ func (s *Store) openSession(ctx context.Context, tx *sql.Tx, thread anvil.Thread
 	if v.Ordinal > 1 { // a slug has no full stop, so no other title of the issue gives this name
 		v.Branch = fmt.Sprintf("%s.%d", v.Branch, v.Ordinal)
 	}
+	if onto != "" {
+		var taken bool // by a session that began it; this one then has a branch of its own
+		if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM sessions WHERE repository_id = $1 AND branch = $2)`, v.Repository.ID, onto).Scan(&taken); err != nil {
+			return v, err
+		}
+		if !taken {
+			v.Branch, v.PullRequest = onto, thread.Issue
+		}
+	}
 	_, err = tx.ExecContext(ctx, `
-		INSERT INTO sessions (id, repository_id, issue, ordinal, branch, created_at) VALUES ($1, $2, $3, $4, $5, $6)`,
-		v.ID, v.Repository.ID, v.Issue, v.Ordinal, v.Branch, micros(v.CreatedAt))
+		INSERT INTO sessions (id, repository_id, issue, ordinal, branch, pull_request, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		v.ID, v.Repository.ID, v.Issue, v.Ordinal, v.Branch, v.PullRequest, micros(v.CreatedAt))
 	return v, err
 }
 

@@ -51,7 +51,7 @@ func (s *Store) OpenTask(ctx context.Context, o anvil.Opening) (anvil.Task, erro
 		}
 		session, err := currentSession(ctx, tx, thread.Repository.ID, thread.Issue)
 		if errors.Is(err, anvil.ErrNotFound) || err == nil && o.NewSession {
-			session, err = s.openSession(ctx, tx, thread)
+			session, err = s.openSession(ctx, tx, thread, o.Onto)
 		}
 		if err != nil {
 			return err
