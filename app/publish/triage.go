@@ -19,29 +19,23 @@ func keyReviewers(s anvil.SessionID) string { return "reviewers/" + string(s) }
 // once: what people change about them later stays. A label or a reviewer that GitHub
 // does not take is no reason to fail what is published already.
 func (d *Deliverer) triage(ctx context.Context, story anvil.Story, run anvil.Run, number int) error {
-	repo := story.Session.Repository
-	for _, c := range []struct {
-		key   string
-		names []string
-		do    func(context.Context, anvil.Repository, int, []string) error
-	}{
-		{keyLabels(story.Session.ID), run.Rules.Labels, d.Triage.AddLabels},
-		{keyReviewers(story.Session.ID), run.Rules.Reviewers, d.Triage.RequestReviewers},
-	} {
-		if len(c.names) == 0 {
-			continue
+	repo, rules := story.Session.Repository, run.Rules
+	give := func(key string, names []string, do func() error) error {
+		if len(names) == 0 {
+			return nil
 		}
-		_, err := once(ctx, d.Store, c.key, story.Task.ID, nil, func() (made, error) {
-			err := c.do(ctx, repo, number, c.names)
+		_, err := once(ctx, d.Store, key, story.Task.ID, nil, func() (made, error) {
+			err := do()
 			if hopeless(err, d.Now()) {
-				d.Log.Warn("the pull request is there without what the rules want", "run", run.ID, "effect", c.key, "error", err)
+				d.Log.Warn("the pull request is there without what the rules want", "run", run.ID, "effect", key, "error", err)
 				err = nil
 			}
 			return made{}, err
 		})
-		if err != nil {
-			return err
-		}
+		return err
 	}
-	return nil
+	if err := give(keyLabels(story.Session.ID), rules.Labels, func() error { return d.Triage.AddLabels(ctx, repo, number, rules.Labels) }); err != nil {
+		return err
+	}
+	return give(keyReviewers(story.Session.ID), rules.Reviewers, func() error { return d.Triage.RequestReviewers(ctx, repo, number, rules.Reviewers) })
 }
