@@ -14,7 +14,7 @@ func told[T any](place func(notify.Document) T) func(anvil.Story) T {
 // Words are the places on GitHub.
 func Words() publish.Words {
 	return publish.Words{
-		Comment: told(notify.Comment), Question: told(notify.Ask), CheckRun: told(notify.CheckRun), CommitMessage: told(notify.Commit), ReviewAnswer: told(notify.ReviewAnswer),
+		Comment: told(notify.Comment), Question: told(notify.Ask), CheckRun: told(notify.CheckRun), Moved: told(notify.Moved), CommitMessage: told(notify.Commit), ReviewAnswer: told(notify.ReviewAnswer),
 		PullRequest: func(all []anvil.Story) (title, body string) {
 			tasks := make([]notify.Document, len(all))
 			for i, s := range all {

@@ -1,6 +1,7 @@
 package apptest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -89,7 +90,7 @@ func (s *stage) counted(what string, which []string) ([]string, error) {
 	case "check_runs":
 		all, err := list[githubtest.CheckRun](s.GitHub, s.Repository, "check-runs")
 		for _, c := range all {
-			add(c.Conclusion, "%s %s %s at %s", c.Name, c.Status, c.Conclusion, c.HeadSHA)
+			add(cmp.Or(c.Conclusion, c.Status), "%s %s %s at %s: %s", c.Name, c.Status, c.Conclusion, c.HeadSHA, c.Title)
 		}
 		return lines, err
 	case "annotations":

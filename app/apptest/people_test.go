@@ -208,6 +208,22 @@ func react(s *stage, args []string) error {
 	return nil
 }
 
+// press USER BUTTON: of the newest check run; rerun is GitHub's own, and rerun-all that of its suite
+func press(s *stage, args []string) error {
+	if err := words(args, 2, 2, "press USER BUTTON"); err != nil {
+		return err
+	}
+	all, err := list[githubtest.CheckRun](s.GitHub, s.Repository, "check-runs")
+	if err != nil || len(all) == 0 {
+		return errors.Join(err, errors.New("there is no check run"))
+	}
+	button := args[1]
+	if own, is := map[string]string{"rerun": "", "rerun-all": "*"}[button]; is {
+		button = own
+	}
+	return caused(s, args[0], "POST", fmt.Sprintf("check-runs/%d/press", all[len(all)-1].ID), map[string]string{"button": button})
+}
+
 // take NAME REGEXP: the first group of what was shown last becomes $NAME
 func take(s *stage, args []string) error {
 	if err := words(args, 2, 2, "take NAME REGEXP"); err != nil {

@@ -39,6 +39,9 @@ func show(s *stage, args []string) error {
 		}
 		c := all[len(all)-1]
 		fmt.Fprintf(out, "%s %s %s\n%s\n\n%s\n", c.Name, c.Status, c.Conclusion, c.Title, c.Summary)
+		for _, button := range c.Actions {
+			fmt.Fprintf(out, "[%s] %s\n", button.Identifier, button.Description)
+		}
 		for _, n := range c.Annotations {
 			fmt.Fprintf(out, "%s:%d: %s: %s: %s\n", n.Path, n.StartLine, n.Level, n.Title, n.Message)
 		}

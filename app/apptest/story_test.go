@@ -79,6 +79,7 @@ func TestStories(t *testing.T) {
 			"pull":     plain(openPull),
 			"take":     plain(take),
 			"review":   plain(review),
+			"press":    plain(press),
 			"commit":   plain(commit),
 			"rename":   plain(rename),
 			"archive":  plain(archive),

@@ -120,6 +120,8 @@ func (d *Decider) rule(ctx context.Context, delivery anvil.Delivery) (anvil.Ruli
 		return anvil.Ruling{Decision: anvil.Accepted}, d.installation(ctx, *reading.Change)
 	case reading.Gone != nil:
 		return anvil.Ruling{Decision: anvil.Accepted}, d.end(ctx, *reading.Gone)
+	case reading.Press != nil:
+		return d.pressed(ctx, *reading.Press, reader, delivery.ReceivedAt)
 	case reading.Request == nil:
 		return anvil.Ruling{Decision: anvil.Ignored, Reason: reading.Reason}, nil
 	}

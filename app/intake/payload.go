@@ -17,7 +17,13 @@ type payload struct {
 	Review       *review       `json:"review"`
 	Label        *label        `json:"label"`
 	Assignee     *account      `json:"assignee"`
-	Changes      struct {
+	CheckRun     *checkRun     `json:"check_run"`
+	CheckSuite   *checkSuite   `json:"check_suite"`
+	// RequestedAction is the App's own button that was pressed.
+	RequestedAction *struct {
+		Identifier string `json:"identifier"`
+	} `json:"requested_action"`
+	Changes struct {
 		Body *struct {
 			From string `json:"from"`
 		} `json:"body"`
@@ -92,4 +98,16 @@ type app struct {
 
 type label struct {
 	Name string `json:"name"`
+}
+
+type checkRun struct {
+	ExternalID string `json:"external_id"` // the App's own reference
+	App        *app   `json:"app"`
+}
+
+type checkSuite struct {
+	App   *app `json:"app"`
+	Pulls []struct {
+		Number int `json:"number"`
+	} `json:"pull_requests"`
 }

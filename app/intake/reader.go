@@ -32,12 +32,13 @@ type Reader struct {
 
 // Reading is what a delivery says.
 type Reading struct {
-	// Decision is Pending if Request is to be judged, Accepted if Change or Gone is
-	// set, else Ignored.
+	// Decision is Pending if Request or Press is to be judged, Accepted if Change or
+	// Gone is set, else Ignored.
 	Decision anvil.Decision
 	// Reason is why it is ignored, as `CODE: sentence.`
 	Reason  string
 	Request *Request
+	Press   *Press
 	Change  *Change
 	Gone    *Gone
 }
@@ -80,6 +81,10 @@ func (r Reader) Parse(d anvil.Delivery) (Reading, error) {
 		return r.issue(d, &p), nil
 	case "pull_request_review":
 		return r.review(d, &p), nil
+	case "check_run":
+		return r.press(d, &p), nil
+	case "check_suite":
+		return r.pressAll(d, &p), nil
 	default:
 		return r.elsewhere(d, &p), nil
 	}
@@ -88,7 +93,7 @@ func (r Reader) Parse(d anvil.Delivery) (Reading, error) {
 func handled(event string) bool {
 	switch event {
 	case "ping", "installation", "installation_repositories", "issue_comment", "issues", "pull_request_review",
-		"pull_request_review_comment", "commit_comment", "discussion_comment":
+		"pull_request_review_comment", "check_run", "check_suite", "commit_comment", "discussion_comment":
 		return true
 	}
 	return false

@@ -8,8 +8,7 @@ import (
 )
 
 // CheckRun is the check run of a task: its live title while it is under way, then its
-// verdict. It has no buttons: nobody would hear that one was pressed, and the comment
-// names the commands.
+// verdict, and buttons for what can be done about it without words.
 func CheckRun(d Document) github.CheckRun {
 	check := github.CheckRun{Name: "anvil", ExternalID: d.Task, DetailsURL: d.Run, Status: "in_progress", Title: d.Title}
 	switch {
@@ -42,8 +41,32 @@ func CheckRun(d Document) github.CheckRun {
 	if d.Cost != "" {
 		b.WriteString(" The models took " + d.Cost + ".")
 	}
-	check.Summary, check.Annotations = b.String(), annotations(d)
+	check.Summary, check.Annotations, check.Actions = b.String(), annotations(d), buttons(d)
 	return check
+}
+
+// buttons are the actions that need no words. GitHub shows at most three, and gives
+// their identifier back, which is read as a command is (package intake).
+func buttons(d Document) (all []github.CheckAction) {
+	for _, a := range d.Actions {
+		identifier := a.Verb
+		if strings.HasPrefix(a.Verb, "fix ") {
+			identifier = "fix"
+		}
+		if a.Button && len(all) < 3 {
+			all = append(all, github.CheckAction{Label: a.Label, Description: a.Effect, Identifier: identifier})
+		}
+	}
+	return all
+}
+
+// Moved is the check run of a task whose change was published as another commit, on
+// which its verdict stands.
+func Moved(d Document) github.CheckRun {
+	return github.CheckRun{
+		Name: "anvil", ExternalID: d.Task, DetailsURL: d.Run, Status: "completed", Conclusion: "neutral", Title: fmt.Sprintf("Published as %.7s", d.Published),
+		Summary: fmt.Sprintf("The change that was asked for here is commit %.12s, with a check run of its own.", d.Published),
+	}
 }
 
 // verdict sums an ended task up.

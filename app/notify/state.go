@@ -71,9 +71,9 @@ func actions(s anvil.Story, d Document) []Action {
 	case Asking:
 		return []Action{actAnswer, actStop}
 	case Planned:
-		return []Action{{Verb: "approve " + d.Question.Plan, Label: "Approve", Effect: "Carry out the plan"}, actStop}
+		return []Action{{Verb: "approve " + d.Question.Plan, Button: true, Label: "Approve", Effect: "Carry out the plan"}, actStop}
 	case Holding:
-		return []Action{{Verb: fmt.Sprintf("release %.12s", d.Change.Tree), Label: "Release", Effect: "Publish the change as it is"}, actStop}
+		return []Action{{Verb: fmt.Sprintf("release %.12s", d.Change.Tree), Button: true, Label: "Release", Effect: "Publish the change as it is"}, actStop}
 	case Done:
 		if d.Verification != nil && d.Verification.Status == NotPassed {
 			return []Action{actFix, actRetry}

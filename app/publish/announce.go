@@ -17,6 +17,7 @@ type Words struct {
 	Question      func(anvil.Story) string                 // asks the requester what the agent wants to know
 	PullRequest   func([]anvil.Story) (title, body string) // of all tasks of the session that changed it, in order
 	CheckRun      func(anvil.Story) github.CheckRun
+	Moved         func(anvil.Story) github.CheckRun // in its place on the commit that was worked on, once there is another
 	CommitMessage func(anvil.Story) string
 	ReviewAnswer  func(anvil.Story) string // in each thread of a review that was taken up
 }
@@ -74,7 +75,7 @@ func (a *Announcer) Announce(ctx context.Context, key string) error {
 	elsewhere := make(chan error, 1)
 	go func() { elsewhere <- a.elsewhere(ctx, story) }() // neither waits for the other's outage
 	var again error
-	for _, show := range []func(context.Context, anvil.Story) error{a.react, a.comment, a.ask, a.conclude, a.answerReview} {
+	for _, show := range []func(context.Context, anvil.Story) error{a.react, a.comment, a.ask, a.panel, a.conclude, a.answerReview} {
 		err := show(ctx, story)
 		switch {
 		case err == nil:
@@ -188,19 +189,6 @@ func (a *Announcer) ask(ctx context.Context, s anvil.Story) error {
 			return made{id: c.ID, url: c.URL}, err
 		})
 	return err
-}
-
-// conclude leaves a check run for a task that ended without a pull request. A
-// check needs a commit, and the only one is the base; so that nobody's branch
-// turns red for it, the conclusion there is neutral.
-func (a *Announcer) conclude(ctx context.Context, s anvil.Story) error {
-	run := s.Run()
-	if s.Task.Outcome == nil || s.Task.Outcome.State == anvil.Succeeded || run.BaseCommit == "" {
-		return nil
-	}
-	check := a.Words.CheckRun(s)
-	check.HeadSHA, check.Conclusion = run.BaseCommit, "neutral"
-	return postCheck(ctx, a.Store, a.Checks, s, check)
 }
 
 // Reply gives the answer to a delivery that opened no task.

@@ -29,6 +29,7 @@ func keyReaction(t anvil.TaskID) string { return "reaction/" + string(t) }
 func keyPush(t anvil.TaskID) string     { return "push/" + string(t) }
 func keyPull(t anvil.TaskID) string     { return "pull/" + string(t) }
 func keyCheck(t anvil.TaskID) string    { return "check/" + string(t) }
+func keyPanel(t anvil.TaskID) string    { return "panel/" + string(t) }
 
 // KeyQuestion is the key of the comment with which a run asks, once, or shows its plan.
 func KeyQuestion(r anvil.RunID) string { return "question/" + string(r) }

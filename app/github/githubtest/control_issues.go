@@ -131,6 +131,19 @@ func (s *Server) controlIssues(mux *http.ServeMux) {
 		}
 		return s.review(repo.ID, int(pathInt(r, "number")), user.ID, in)
 	})
+	on(mux, "POST "+one+"/check-runs/{check}/press", func(r *http.Request, in struct {
+		User   string `json:"user"`
+		Button string `json:"button"`
+	}) (any, error) {
+		repo, user, err := s.whereAndWho(r, in.User)
+		if err != nil {
+			return nil, err
+		}
+		s.mu.Lock()
+		live := s.repos[repo.ID]
+		s.mu.Unlock()
+		return nil, s.press(live, pathInt(r, "check"), &user, in.Button)
+	})
 	on(mux, "POST "+one+"/pulls", func(r *http.Request, in struct {
 		User   string `json:"user"`
 		Title  string `json:"title"`

@@ -10,10 +10,15 @@ import (
 // tell sends an event of a repository to every App that is installed there and
 // has subscribed to it. The payload is what the world is now. The caller holds mu.
 func (s *Server) tell(repo *repository, event, action string, sender *Account, about obj) {
+	s.tellOf(0, repo, event, action, sender, about)
+}
+
+// tellOf is tell for what concerns one App alone; 0: all of them.
+func (s *Server) tellOf(appID int64, repo *repository, event, action string, sender *Account, about obj) {
 	for _, id := range slices.Sorted(maps.Keys(s.installs)) {
 		inst := s.installs[id]
 		app := s.apps[inst.AppID]
-		if app.WebhookURL == "" || !inst.SuspendedAt.IsZero() || !s.installed(inst, repo) || !slices.Contains(inst.Events, event) {
+		if appID != 0 && app.ID != appID || app.WebhookURL == "" || !inst.SuspendedAt.IsZero() || !s.installed(inst, repo) || !slices.Contains(inst.Events, event) {
 			continue
 		}
 		payload := maps.Clone(about)

@@ -29,7 +29,8 @@ func (s *Server) checkPage(w http.ResponseWriter, r *http.Request) {
 		s.noPage(w, r)
 		return
 	}
-	s.pages.show(w, http.StatusOK, "check", view{Title: check.Name, Repo: shown, Tab: "pulls", Data: obj{"Check": check, "App": app, "Pulls": pulls}})
+	s.pages.show(w, http.StatusOK, "check", view{Title: check.Name, Repo: shown, Tab: "pulls", Data: obj{
+		"Check": check, "App": app, "Pulls": pulls, "People": s.people(repo), "As": r.URL.Query().Get("as")}})
 }
 
 func (s *Server) runPage(w http.ResponseWriter, r *http.Request) {
