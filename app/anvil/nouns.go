@@ -183,10 +183,13 @@ type Command struct {
 	// Notices are things the requester should know though the task goes on,
 	// such as a second command in the same comment.
 	Notices []*Problem `json:"notices,omitempty"`
+	Pressed bool       `json:"pressed,omitempty"` // it was given by a button that stands for words
 }
 
 // Wordless reports whether a gesture asked, such as a label or an assignment.
-func (c Command) Wordless() bool { return c.Comment == 0 && c.Origin.Message == "" }
+func (c Command) Wordless() bool {
+	return c.Comment == 0 && c.Origin.Message == "" && !c.Pressed
+}
 
 // Foreign says whose the branch of a pull request is that Anvil did not open.
 type Foreign string

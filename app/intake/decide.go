@@ -371,7 +371,7 @@ func (d *Decider) retry(ctx context.Context, c anvil.Command, offer policy.Offer
 		return anvil.Ruling{Decision: anvil.Refused, Reason: p.Error(), Task: latest.Task.ID, Reply: d.answer(c, "confused", d.Tell(p))}, nil
 	}
 	again := latest.Task.Command
-	again.Delivery, again.Requester, again.Comment, again.Origin = c.Delivery, c.Requester, c.Comment, c.Origin
+	again.Delivery, again.Requester, again.Comment, again.Origin, again.Pressed = c.Delivery, c.Requester, c.Comment, c.Origin, c.Pressed
 	again.Thread.Repository, again.Thread.Issue, again.Thread.PullRequest = c.Thread.Repository, c.Thread.Issue, c.Thread.PullRequest
 	again.Notices = c.Notices
 	if again.Verb == anvil.VerbNew {

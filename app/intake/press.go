@@ -81,7 +81,7 @@ func (d *Decider) pressed(ctx context.Context, p Press, reader Reader, came time
 		return anvil.Ruling{}, err
 	}
 	asked := latest.Task.Command
-	c := anvil.Command{Delivery: p.Delivery, Thread: asked.Thread, Requester: p.By, Verb: p.Verb, Argument: p.Argument, Origin: asked.Origin}
+	c := anvil.Command{Delivery: p.Delivery, Thread: asked.Thread, Requester: p.By, Verb: p.Verb, Argument: p.Argument, Origin: asked.Origin, Pressed: true}
 	c.Thread.Repository = p.Repository
 	request := Request{Command: c}
 	newest, err := d.latest(ctx, c.Thread)
@@ -92,6 +92,7 @@ func (d *Decider) pressed(ctx context.Context, p Press, reader Reader, came time
 		request.Refusal = anvil.Problemf(CodeSuperseded, "Look at the newest task's comment, or comment /anvil and say what to do",
 			"the button belongs to an older task of this thread")
 	case p.Verb == anvil.VerbDo:
+		request.Command.Options = asked.Options // the same checks, above all
 		request.Refusal = reader.snapshot(&request.Command, p.Words, &issue{Title: asked.Prompt.IssueTitle, Body: asked.Prompt.IssueBody})
 	}
 	ruling, err := d.Take(ctx, request, reader, came)

@@ -164,7 +164,7 @@ func (h *hub) FindCheckRun(_ context.Context, _ anvil.Repository, sha, name, ext
 	err = h.call("find check", func() error {
 		for _, r := range h.checks {
 			if r.HeadSHA == sha && r.Name == name && r.ExternalID == external {
-				p.Annotations, found = len(r.Annotations), true
+				p.Status, p.Annotations, found = r.Status, len(r.Annotations), true
 			}
 		}
 		return nil
