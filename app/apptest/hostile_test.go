@@ -45,6 +45,8 @@ func TestHostileAgent(t *testing.T) {
 	h := startHostile(t)
 	h.first(t)
 	h.second(t)
+	h.third(t)
+	h.fourth(t)
 	reached := 0
 	var table strings.Builder
 	out := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
@@ -59,7 +61,7 @@ func TestHostileAgent(t *testing.T) {
 	}
 	out.Flush()
 	fmt.Printf("%s%d attacks, %d reached what they wanted\n", table.String(), len(h.attempts), reached)
-	if reached > 0 || len(h.attempts) < 40 {
+	if reached > 0 || len(h.attempts) < 60 {
 		t.Errorf("%d of %d attacks reached what they wanted", reached, len(h.attempts))
 	}
 }
@@ -72,6 +74,8 @@ type hostile struct {
 	secrets  []wanted
 	attempts []attempt
 	token    string // the lease's, as somebody who looks into the runner's memory finds it
+	program  string // the hostile one
+	tasks    int    // so far
 }
 
 var leaseShape = regexp.MustCompile(`anvil_lease_[A-Z2-7]{26}`)
@@ -90,23 +94,17 @@ func startHostile(t *testing.T) *hostile {
 		"the webhook secret": webhookSecret, "the App's private key": h.GitHub.App.PrivateKeyPEM, "the model key": modelKey, "the tools' secret": toolSecret,
 	})
 
-	program := filepath.Join(t.TempDir(), "hostile")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "github.com/seed-bc0cc349/anvil/app/apptest/hostile")
+	h.program = filepath.Join(t.TempDir(), "hostile")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", h.program, "github.com/seed-bc0cc349/anvil/app/apptest/hostile")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build the hostile agent: %v\n%s", err, out)
 	}
-	agent := func(mode string) []string {
-		b, err := json.Marshal(map[string]string{
-			"TCP": strings.Join(h.sinks.tcp, ","), "UDP": strings.Join(h.sinks.udp, ","), "Socket": h.sinks.socket, "Abstract": h.sinks.abstract,
-			"File": filepath.Join(h.places, "runner", "file"), "Write": filepath.Join(h.places, "runner"), "Temp": filepath.Join(h.GitHub.Dir, "jobs", "*", "_temp"),
-			"Services": h.Server.URL + "," + h.GitHub.URL, "Marker": filepath.Join(h.places, "marker"), "Mode": mode,
-		})
+	engine := func(mode string) string {
+		b, err := json.Marshal(map[string]any{"command": h.argv(t, mode)})
 		must(t, err)
-		return []string{program, string(b)}
+		return string(b)
 	}
-	planting, err := json.Marshal(map[string]any{"command": agent("plant")})
-	must(t, err)
 
 	site := h.place(t, "site")
 	must(t, os.MkdirAll(filepath.Join(site, ".github"), 0o755))
@@ -121,13 +119,26 @@ func startHostile(t *testing.T) *hostile {
 		must(t, h.GitHub.Ask("POST", "repositories/acme/web/issues", map[string]string{"user": "mona", "title": title}, nil))
 	}
 	settings := Settings{
-		"engines.plant":    string(planting),
-		"containment.mode": "auto", "containment.memory_bytes": "268435456", "containment.pids": "400",
+		"engines.plant": engine("plant"), "engines.fill": engine("fill"), "capacity.total": "40", "capacity.per_repository": "20",
+		"containment.mode": "auto", "containment.memory_bytes": "268435456", "containment.pids": "400", "containment.disk_bytes": "536870912",
 		"gateway.upstreams": `[{"name": "unused", "protocols": ["responses"], "base_url": "http://127.0.0.1:9/v1", "key_file": "` + keyFile + `"}]`,
 		"tools.servers":     `[{"name": "unused", "url": "http://127.0.0.1:9/mcp", "tools": ["x"], "headers": [{"header": "Authorization", "value_file": "` + toolFile + `"}]}]`,
 	}
-	must(t, h.StartServer(t.Context(), agent("take"), settings))
+	must(t, h.StartServer(t.Context(), h.argv(t, "take"), settings))
 	return h
+}
+
+// argv is the hostile program with what it is told: one argument, as paths that stand by
+// themselves are made visible to an engine.
+func (h *hostile) argv(t *testing.T, mode string, victims ...string) []string {
+	t.Helper()
+	b, err := json.Marshal(map[string]string{
+		"TCP": strings.Join(h.sinks.tcp, ","), "UDP": strings.Join(h.sinks.udp, ","), "Socket": h.sinks.socket, "Abstract": h.sinks.abstract,
+		"File": filepath.Join(h.places, "runner", "file"), "Write": filepath.Join(h.places, "runner"), "Temp": filepath.Join(h.GitHub.Dir, "jobs", "*", "_temp"),
+		"Services": h.Server.URL + "," + h.GitHub.URL, "Marker": filepath.Join(h.places, "marker"), "Victims": strings.Join(victims, ","), "Mode": mode,
+	})
+	must(t, err)
+	return []string{h.program, string(b)}
 }
 
 // place makes a directory that only the test writes to.

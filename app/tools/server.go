@@ -1,10 +1,12 @@
 package tools
 
 import (
+	"bytes"
 	"context"
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -83,8 +85,21 @@ func (s *Server) Register(mux *http.ServeMux) {
 			refuse(w, err)
 			return
 		}
+		if story.Run().State.Ended() && !calls(r) {
+			refuse(w, &runapi.Error{Code: runapi.CodeStale, What: "the run is over.", Next: "Stop.", Status: http.StatusConflict})
+			return
+		}
 		handler.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), storyKey{}, story)))
 	})
+}
+
+// calls reports whether a request calls a tool. Of a run that is over such a call still
+// comes through the door: it is denied where it is put into the audit trail.
+func calls(r *http.Request) bool {
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	var asked struct{ Method string }
+	return err == nil && json.Unmarshal(body, &asked) == nil && asked.Method == "tools/call"
 }
 
 // storyKey carries the story from the door to the server that is made for a request.

@@ -12,6 +12,9 @@
 //
 // where REACHED is 1 if it got what it wanted. Many attacks can be judged only from
 // outside; the test does that.
+//
+// It also stands in the runner's place, as a job that was taken over and has the job's
+// identity: there it robs others with the lease that it gets, and forges bundles.
 package main
 
 import (
@@ -36,7 +39,8 @@ type target struct {
 	Temp     string // the job's temporary directories, as a pattern
 	Services string // addresses of the server and of GitHub, with commas
 	Marker   string // a program of ours that somebody else runs touches this
-	Mode     string // take, or plant
+	Victims  string // runs that are not its own, with commas: of its repository, of another tenant
+	Mode     string // take, plant or fill, in the agent's place; rob, or forge NAME, in the runner's
 }
 
 var to target
@@ -51,6 +55,14 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: hostile JSON")
 		os.Exit(2)
 	}
+	if name, ok := strings.CutPrefix(to.Mode, "forge "); ok {
+		forge(name)
+		return
+	}
+	if to.Mode == "rob" {
+		rob()
+		return
+	}
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	// On a machine that does not contain it, it would do real harm.
 	if b, err := os.ReadFile(to.File); err == nil || !alone() {
@@ -58,8 +70,11 @@ func main() {
 		return
 	}
 	attacks := take
-	if to.Mode == "plant" {
+	switch to.Mode {
+	case "plant":
 		attacks = plant
+	case "fill":
+		attacks = fill
 	}
 	for _, a := range attacks {
 		a.carryOut()
@@ -159,6 +174,9 @@ var take = []attack{
 	{"fill the memory", "58", memoryBomb},
 	{"outlive its end", "49", outlive},
 }
+
+// fill is by itself: whatever stops it stops the agent.
+var fill = []attack{{"fill the disk", "58", fillDisk}}
 
 // plant is what an agent can leave in the tree for those who work with it later.
 var plant = []attack{

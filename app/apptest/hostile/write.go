@@ -126,6 +126,24 @@ func memoryBomb() (bool, string) {
 	return false, fmt.Sprintf("ended with %v after %s", err, strings.TrimSpace(string(out)))
 }
 
+// fillDisk writes files until it may not. Each is small enough for whatever bounds a file.
+func fillDisk() (bool, string) {
+	const piece, most = 8 << 20, 6 << 30
+	home, _ := os.UserHomeDir()
+	b := []byte(strings.Repeat("not compressible, not sparse;", piece/29))
+	for n := 0; n < most/piece; n++ {
+		for _, dir := range []string{home, os.TempDir(), "."} {
+			if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("fill-%d", n)), b, 0o600); err != nil {
+				return false, fmt.Sprintf("after %d MiB: %v", 3*n*piece>>20, err)
+			}
+			if n*3*piece > most {
+				return true, fmt.Sprintf("%d MiB were written", most>>20)
+			}
+		}
+	}
+	return true, "all was written"
+}
+
 // detach starts a program that has left the session and the process group.
 func detach(argv ...string) error {
 	c := exec.Command("/bin/sh", append([]string{"-c", `setsid "$@" >/dev/null 2>&1 & exit 0`, "sh"}, argv...)...)
