@@ -34,6 +34,7 @@ func TestBench(t *testing.T) {
 	s.stop(t)
 	t.Run("models", func(t *testing.T) { measureModels(t, &all, w) })
 	t.Run("demo", func(t *testing.T) { measureDemo(t, &all, bin) })
+	t.Run("contained", func(t *testing.T) { measureContained(t, &all, bin) })
 	t.Run("egress", func(t *testing.T) { measureEgress(t, &all) })
 	t.Run("redaction", func(t *testing.T) { measureRedaction(t, &all) })
 	t.Run("session", func(t *testing.T) { measureSession(t, &all) })
