@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -162,15 +163,36 @@ func TestCheckpointWhileTheAgentWrites(t *testing.T) {
 	write(t, outside, "f", "canary\n")
 	ctx, stop := context.WithCancel(t.Context())
 	var agent sync.WaitGroup
+	// Many at once: between the moment at which git names a file and the one at which it
+	// is read, some of them become a link.
+	const swapped = 20
 	agent.Go(func() {
-		d, real, link := filepath.Join(w.Tree(), "d"), filepath.Join(t.TempDir(), "real"), filepath.Join(t.TempDir(), "link")
-		if err := errors.Join(os.Mkdir(real, 0o755), os.WriteFile(filepath.Join(real, "f"), []byte("inside\n"), 0o644), os.Symlink(outside, link)); err != nil {
-			t.Error(err)
+		aside := t.TempDir()
+		at := func(i int) (d, real, link string) {
+			n := strconv.Itoa(i)
+			return filepath.Join(w.Tree(), "d"+n), filepath.Join(aside, "real"+n), filepath.Join(aside, "link"+n)
 		}
-		for ctx.Err() == nil {
-			if err := errors.Join(os.Rename(real, d), os.Rename(d, real), os.Rename(link, d), os.Rename(d, link)); err != nil {
+		for i := range swapped {
+			d, _, link := at(i)
+			if err := errors.Join(os.Mkdir(d, 0o755), os.WriteFile(filepath.Join(d, "f"), []byte("inside\n"), 0o644), os.Symlink(outside, link)); err != nil {
 				t.Error(err)
 				return
+			}
+		}
+		for ctx.Err() == nil {
+			for i := range swapped {
+				d, real, link := at(i)
+				if err := errors.Join(os.Rename(d, real), os.Rename(link, d)); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+			for i := range swapped {
+				d, real, link := at(i)
+				if err := errors.Join(os.Rename(d, link), os.Rename(real, d)); err != nil {
+					t.Error(err)
+					return
+				}
 			}
 		}
 	})
@@ -182,14 +204,17 @@ func TestCheckpointWhileTheAgentWrites(t *testing.T) {
 			break
 		}
 		for _, f := range r.Files {
-			seen[f.Path]++
-			if f.Path != "d" && f.Path != "d/f" {
+			name, file := strings.CutSuffix(f.Path, "/f")
+			if !strings.HasPrefix(name, "d") || strings.Contains(name, "/") {
 				t.Errorf("it has %v", f)
 			}
-			if f.Path == "d/f" {
-				if b := r.Show("d/f"); b != "inside\n" && b != "" {
-					t.Errorf("d/f has %q", b)
-				}
+			if !file {
+				seen["links"]++
+				continue
+			}
+			seen["files"]++
+			if b := r.Show(f.Path); b != "inside\n" && b != "" {
+				t.Errorf("%s has %q", f.Path, b)
 			}
 		}
 		if err := r.Discard(); err != nil {
@@ -198,7 +223,9 @@ func TestCheckpointWhileTheAgentWrites(t *testing.T) {
 	}
 	stop()
 	agent.Wait()
-	t.Logf("seen: %v", seen)
+	if seen["files"] == 0 || seen["links"] == 0 {
+		t.Errorf("the agent did not swap anything while checkpoints were made: %v", seen)
+	}
 }
 
 func TestCheckpointsThatAreNotTaken(t *testing.T) {
