@@ -6,6 +6,7 @@ TOOL = go tool -modfile=.ci/tools/go.mod
 AGENTS = $(CURDIR)/.work/agents
 CODEX = @openai/codex@0.169.0
 CLAUDE = @anthropic-ai/claude-code@2.1.330
+OPENCODE = opencode-ai@1.18.33
 INSPECTOR = @modelcontextprotocol/inspector@1.0.3
 # By which the simulated Linear is tried.
 LINEAR = @linear/sdk@98.0.0
@@ -30,7 +31,7 @@ test: ## every test that runs anywhere with Go and git
 	@echo "not run here: the workflow files themselves, which need act (make test-workflows), the hostile agent, which needs bubblewrap (make test-hostile), Docker and Podman (make test-containers), the real coding agents, which npm installs (make test-agents), dev containers, which need container engines (make test-devcontainer), and the measurements, which need a quiet machine (make bench)"
 
 .PHONY: test-agents
-test-agents: ## the real Codex CLI and Claude Code, installed by npm, from an issue to a pull request with a scripted model; and Linear's SDK against the simulated Linear
+test-agents: ## the real Codex CLI and Claude Code, installed by npm, from an issue to a pull request with a scripted model, and OpenCode by its protocol; and Linear's SDK against the simulated Linear
 	.ci/agents $(AGENTS) $(CODEX) $(CLAUDE) $(INSPECTOR) $(LINEAR)
 	ANVIL_AGENTS=$(AGENTS)/node_modules/.bin go test -count=1 -timeout 10m -run 'TestReal' ./action/agent ./app/apptest ./app/gateway/modeltest ./app/tools ./app/linear/lineartest
 

@@ -29,13 +29,13 @@ import (
 // libraries read. The base commit's instructions stand before the prompt.
 //
 // Known gap: the protocol has no word for an agent's own settings, so those of the
-// repository are off only if its command line says so.
+// repository are off only if its command line says so. OpenCode is told (acp_known.go).
 type ACP struct{}
 
 // Conversation is what the agents that are known keep of their sessions, and the
 // directory "conversation" for others. Their logins are elsewhere.
 func (ACP) Conversation() []string {
-	return []string{"conversation/**", ".local/share/opencode/storage/**", ".gemini/tmp/*/chats/**"}
+	return []string{"conversation/**", ".local/share/opencode/opencode.db*", ".gemini/tmp/*/chats/**"}
 }
 
 // Find finds the program that the assignment names.
@@ -48,6 +48,7 @@ func (ACP) Start(ctx context.Context, w Work) (Turn, error) {
 			"OPENAI_BASE_URL="+w.Model.URL+"/v1", "OPENAI_API_KEY="+w.Model.Token,
 			"ANTHROPIC_BASE_URL="+w.Model.URL, "ANTHROPIC_API_KEY="+w.Model.Token)
 	}
+	w.Env = append(w.Env[:len(w.Env):len(w.Env)], settings(w.Engine, w.Model)...)
 	t := &acpTurn{
 		work: w, events: make(chan Event, 64), tail: joblog.NewClipped(tailBytes),
 		stop: make(chan struct{}), ended: make(chan struct{}),
