@@ -51,7 +51,7 @@ test-containers: ## what contains an agent, in bubblewrap, Docker and Podman, as
 .PHONY: test-devcontainer
 test-devcontainer: ## dev containers, Codex in one of them, and the cache of their images, on container engines and a registry of its own; needs root on Linux with Debian's packages
 	.ci/agents $(AGENTS) $(CODEX)
-	ANVIL_AGENTS=$(AGENTS)/node_modules/.bin .ci/devcontainer go test -count=1 -p 1 -timeout 12m -run 'TestDevcontainer' ./action/... ./app/apptest
+	ANVIL_AGENTS=$(AGENTS)/node_modules/.bin .ci/devcontainer .ci/devcontainer-tests
 
 .PHONY: lint
 lint: ## gofmt, vet, staticcheck, actionlint, go mod tidy
