@@ -96,7 +96,10 @@ func TestDevcontainerBuild(t *testing.T) {
 		about, name, text, says string
 		files                   map[string]string
 		code                    string // of what is refused once it is built
+		broken                  string // what a build that fails says
 	}{
+		{about: "a missing image", text: `{"image": "` + published + `/none:1"}`, broken: "none:1"},
+		{about: "a missing base", text: `{"build": {"dockerfile": "Dockerfile"}}`, broken: "none:2", files: map[string]string{".devcontainer/Dockerfile": "FROM " + published + "/none:2\n"}},
 		{about: "image", text: `{"image": "` + base + `", "remoteEnv": {"A": "b"}}`, says: "remoteEnv"},
 		{about: "Dockerfile", text: `{"build": {"dockerfile": "Dockerfile", "context": ".."}, "postCreateCommand": "make deps"}`, says: "make deps",
 			files: map[string]string{".devcontainer/Dockerfile": "FROM " + base + "\nCOPY go.mod /word\n", "go.mod": "copied"}},
@@ -121,6 +124,12 @@ func TestDevcontainerBuild(t *testing.T) {
 				t.Fatal(err)
 			}
 			built, err := cli.Build(t.Context(), root.Name(), found, "anvil-test:"+strings.ToLower(rand.Text()), nil, nil)
+			if c.broken != "" {
+				if code, text := codeOf(err); code != CodeBuild || !strings.Contains(text, c.broken) {
+					t.Errorf("%v; want %s that tells of %s", err, CodeBuild, c.broken)
+				}
+				return
+			}
 			if err != nil {
 				t.Fatal(err)
 			}
