@@ -77,7 +77,7 @@ func (w *world) at(n node, registry string, change ...func(*Options)) *Cache {
 	return w.open(append([]func(*Options){func(o *Options) {
 		o.Docker, o.Environ = "", append(os.Environ(), "DOCKER_HOST="+n.host)
 		o.Images.Registry, o.Images.Login, o.Images.Prefix = registry, "", "test/caches"
-		o.Images.PullSeconds, o.Images.PushSeconds, o.Images.WaitSeconds = 120, 120, 120
+		o.Images.PullSeconds, o.Images.PushSeconds, o.Images.WaitSeconds = 300, 300, 300
 	}}, change...)...)
 }
 
