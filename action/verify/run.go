@@ -88,6 +88,9 @@ func Run(ctx context.Context, p Plan, b Bench) (Record, error) {
 		if ctx.Err() != nil {
 			return r, context.Cause(ctx)
 		}
+		if err != nil && limit.Err() != nil {
+			break // before it had begun
+		}
 		if err != nil {
 			return Unverified(p.Source, fmt.Sprintf("%q could not be run: %v", command, err)), nil
 		}
