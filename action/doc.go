@@ -39,7 +39,8 @@
 //     lifecycle and setup have run anew.
 //     If they fail, the agent is told what they printed and goes on in its own
 //     confinement, a bounded number of times; then it is collected and verified again.
-//  7. Report. After a failure, or if the job asks for it, a package that explains the
+//  7. Report. How long each part took is handed back with the run, and told in the step's
+//     summary. After a failure, or if the job asks for it, a package that explains the
 //     run is made ([debug]). The verification record and the log are uploaded; finish hands the run
 //     back, and the lease is over. What happens to the bundle is decided by the server.
 //

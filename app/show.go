@@ -53,6 +53,7 @@ type ShownRun struct {
 	Problem *anvil.Problem `json:"problem,omitempty"`
 	// Environment is the dev container that it worked in, with its image's digest.
 	Environment *anvil.Environment `json:"environment,omitempty"`
+	Spans       []anvil.Span       `json:"spans,omitempty"` // how long its parts took
 	Debug       string             `json:"debug,omitempty"` // digest of its debug package; see SaveDebug
 }
 
@@ -114,7 +115,7 @@ func shownOf(story anvil.Story, calls []anvil.ModelCall) *Shown {
 	for _, run := range story.Runs {
 		r := ShownRun{Run: string(run.ID), State: string(run.State), Engine: run.Engine.Name, Model: run.Engine.Model, URL: run.Placement.URL, Problem: run.Problem}
 		if run.Report != nil {
-			r.Environment = run.Report.Environment
+			r.Environment, r.Spans = run.Report.Environment, run.Report.Spans
 		}
 		for _, c := range calls {
 			if c.Run == run.ID {
@@ -183,6 +184,9 @@ func (v *Shown) Write(w io.Writer) error {
 	line("\nruns")
 	for _, r := range v.Runs {
 		line("  %s\t%s\t%s\t%s\t%s", r.Run, r.State, plain(strings.Trim(r.Engine+", "+r.Model, ", "), 80), notify.Usage(r.Usage), r.URL)
+		if len(r.Spans) > 0 {
+			line("  \t%s", notify.Spans(r.Spans))
+		}
 		if r.Debug != "" {
 			line("  \tdebug package: anvil show %s --debug FILE", v.Task)
 		}

@@ -156,3 +156,16 @@ func (h *halfway) Read(p []byte) (int, error) {
 	h.then = nil
 	return copy(p, "one half"), nil
 }
+
+// Where the time of a run went is told to people and to programs.
+func TestShowTellsTimes(t *testing.T) {
+	t.Parallel()
+	v := &app.Shown{Runs: []app.ShownRun{{Run: "x.1", Spans: []anvil.Span{{Name: "claim", DurationMS: 40}, {Name: "first model call", BeganMS: 900, DurationMS: 1500}}}}}
+	var b strings.Builder
+	if err := v.Write(&b); err != nil || !strings.Contains(b.String(), "claim 40 ms, first model call 1.5 s\n") {
+		t.Errorf("%v:\n%s", err, b.String())
+	}
+	if text, err := json.Marshal(v); err != nil || !strings.Contains(string(text), `{"name":"first model call","began_ms":900,"duration_ms":1500}`) {
+		t.Errorf("%v: %s", err, text)
+	}
+}

@@ -12,6 +12,7 @@ import (
 
 // verify runs the project's checks on a fresh checkout of the result.
 func (j *job) verify(work context.Context, w *workspace.Workspace, r *workspace.Result) (verify.Record, error) {
+	defer j.spans.begin(runapi.SpanVerify)()
 	j.verified = r.Tree
 	j.checkouts++
 	purpose := fmt.Sprintf("verify-%d", j.checkouts) // each round gets a tree and a home that nothing has touched

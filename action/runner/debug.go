@@ -93,7 +93,7 @@ func (j *job) debugFacts(now time.Time) map[string]any {
 	for _, p := range j.phases.all(now) {
 		phases = append(phases, map[string]any{"phase": p.name, "ms": p.took.Milliseconds()})
 	}
-	facts["phases"] = phases
+	facts["phases"], facts["spans"] = phases, j.spans.all()
 	if j.choice != nil {
 		facts["contained_by"] = j.choice.Evidence
 	}

@@ -23,6 +23,8 @@ type engagement struct {
 	stream *redact.Writer
 	left   time.Duration // of the engine's time, for all turns together
 	closes []func()      // what was opened, in order
+	// started is to be called once the engine runs.
+	started func()
 }
 
 // close ends what the agent was given. Nothing of the agent runs any more.
@@ -35,7 +37,7 @@ func (e *engagement) close() {
 // engage prepares everything for the agent. The engagement is to be closed, even if
 // there is an error.
 func (j *job) engage(work context.Context, w *workspace.Workspace) (*engagement, error) {
-	e := &engagement{job: j, left: j.limits().work}
+	e := &engagement{job: j, left: j.limits().work, started: j.spans.begin(runapi.SpanEngine)}
 	kind := j.assignment.Engine.Kind
 	var ok bool
 	if e.engine, ok = agent.Engines()[kind]; !ok {
@@ -94,10 +96,13 @@ func (e *engagement) turn(work context.Context) (agent.Answer, error) {
 	defer cancel()
 	start := time.Now()
 	defer func() { e.left -= time.Since(start) }()
+	j.spans.engineStarts()
+	defer j.spans.begin(runapi.SpanWork)()
 	turn, err := e.engine.Start(limited, e.task)
 	if err != nil {
 		return agent.Answer{}, err
 	}
+	e.started()
 	stopSaving := j.saveWhile(work)
 	for event := range turn.Events() {
 		j.witness(event)

@@ -48,6 +48,7 @@ func (j *job) environment(ctx context.Context, w *workspace.Workspace) error {
 		return nil
 	}
 	start := time.Now()
+	defer j.spans.begin(runapi.SpanEnvironment)()
 	if err := found.Refuse(on.Allow); err != nil {
 		return err
 	}

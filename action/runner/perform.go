@@ -110,6 +110,7 @@ func (j *job) prepare(ctx context.Context) (*workspace.Workspace, error) {
 	}
 	a := j.assignment
 	start := time.Now()
+	defer j.spans.begin(runapi.SpanWorkspace)()
 	w, err := workspace.Prepare(ctx, filepath.Join(temp, "anvil-"+strings.ToLower(rand.Text()[:12])), j.Environ, workspace.Source{
 		URL: a.Repository.CloneURL, Commit: a.BaseCommit, Token: a.ReadToken, Mirrors: j.Getenv("ANVIL_MIRRORS"),
 	})

@@ -19,6 +19,7 @@ func (j *job) report(work, life context.Context) int {
 		return HandedBack
 	}
 	j.enter(phaseReport, "Report")
+	reported := j.spans.begin(runapi.SpanReport)
 	uploads, cancel := j.uploadTime(life, work)
 	defer cancel()
 	if j.record != nil {
@@ -32,6 +33,8 @@ func (j *job) report(work, life context.Context) int {
 	j.debugPackage(uploads)
 	j.upload(uploads, runapi.ArtifactLog, j.log.Copy())
 	j.journal.flush(uploads)
+	reported()
+	j.finish.Spans = j.spans.all()
 
 	var answer runapi.FinishAnswer
 	err := j.insist(life, "hand the run back", func() (err error) {

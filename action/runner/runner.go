@@ -82,6 +82,7 @@ func Run(ctx context.Context, c Config) int {
 		log:     joblog.New(c.Out, c.Getenv, secrets, time.Now),
 		started: time.Now(),
 	}
+	j.spans = &spans{started: j.started}
 	j.refused.tell = j.witnessRefusal
 	files := guardStepFiles(c.Getenv)
 	code := j.run(ctx)
@@ -104,6 +105,7 @@ type job struct {
 	assignment runapi.Assignment
 	journal    *journal
 	phases     phases
+	spans      *spans
 
 	verified  string                 // tree that the checks were last run on
 	checkouts int                    // for checks
@@ -136,9 +138,11 @@ func (j *job) run(ctx context.Context) int {
 	defer close(watching)
 	go j.watchSignals(watching, stop, end)
 
+	claimed := j.spans.begin(runapi.SpanClaim)
 	if err := j.claim(work); err != nil {
 		return j.turnedAway(work, err)
 	}
+	claimed()
 
 	background, endBackground := context.WithCancel(life)
 	defer endBackground()

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/seed-bc0cc349/anvil/action/runner"
 	"github.com/seed-bc0cc349/anvil/app/runapi"
@@ -68,6 +69,19 @@ func TestRunProposesWhatTheAgentLeft(t *testing.T) {
 	}
 	if err := json.Unmarshal(s.artifacts[runapi.ArtifactVerification], &record); err != nil || record.Status != runapi.VerifyPassed || len(record.Checks) != 1 {
 		t.Errorf("verification artifact: %v %s", err, s.artifacts[runapi.ArtifactVerification])
+	}
+	var parts []string
+	for _, p := range f.Spans {
+		parts = append(parts, p.Name)
+		if p.Began < 0 || p.Milliseconds < 0 || p.Began > time.Minute.Milliseconds() {
+			t.Errorf("%+v", p)
+		}
+	}
+	if got := strings.Join(parts, ", "); got != "claim, workspace, engine start, work, verify, report" {
+		t.Errorf("timed: %s", got)
+	}
+	if !strings.Contains(m.file("GITHUB_STEP_SUMMARY"), "| engine start | ") {
+		t.Errorf("summary:\n%s", m.file("GITHUB_STEP_SUMMARY"))
 	}
 	noCanaries(t, s, m)
 }

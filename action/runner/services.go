@@ -17,7 +17,7 @@ func (j *job) serve(w *agent.Work, c confine.Confinement) (func(), error) {
 	if !j.assignment.Model && !j.assignment.Tools {
 		return func() {}, nil
 	}
-	e, err := endpoint.Open(j.holder)
+	e, err := endpoint.Open(firstCall{j.holder, j.spans.modelCalled})
 	if err != nil {
 		return nil, &runapi.Error{Code: codeWorkspace, What: fmt.Sprintf("The agent's way to the server could not be opened: %v.", err)}
 	}

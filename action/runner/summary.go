@@ -42,9 +42,9 @@ func (j *job) summary(now time.Time) string {
 	if f.Problem != nil {
 		fmt.Fprintf(&b, "%s\n\n", fenced(f.Problem.Error()))
 	}
-	b.WriteString("| Phase | Time |\n|---|---|\n")
-	for _, p := range j.phases.all(now) {
-		fmt.Fprintf(&b, "| %s | %s |\n", p.name, took(p.took))
+	b.WriteString("| Part | Began after | Took |\n|---|---|---|\n")
+	for _, s := range j.spans.all() {
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", s.Name, took(time.Duration(s.Began)*time.Millisecond), took(time.Duration(s.Milliseconds)*time.Millisecond))
 	}
 	fmt.Fprintf(&b, "\n**Verification: %s**", f.Verification.Status)
 	if f.Verification.Source != "" {

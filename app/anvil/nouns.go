@@ -355,6 +355,15 @@ type Report struct {
 	Refused []RefusedHost `json:"refused,omitempty"`
 	// Environment is the dev container that the run worked in; nil without one.
 	Environment *Environment `json:"environment,omitempty"`
+	// Spans are how long the parts of the run took, in order.
+	Spans []Span `json:"spans,omitempty"`
+}
+
+// Span is how long a part of a run took, such as verify. It is the runner's word.
+type Span struct {
+	Name       string `json:"name"`
+	BeganMS    int64  `json:"began_ms"`    // after the runner's start
+	DurationMS int64  `json:"duration_ms"` // of all times that it happened
 }
 
 // Environment is a dev container that a run worked in. All of it is the runner's word.

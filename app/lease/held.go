@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -282,6 +283,11 @@ func ReportOf(run anvil.Run, req runapi.FinishRequest) *anvil.Report {
 	if e := req.Environment; e != nil {
 		report.Environment = &anvil.Environment{
 			Path: cut(e.Path, 300), Name: cut(e.Name, 100), Key: cut(e.Key, 100), Image: cut(e.Image, 100), Warm: e.Warm, DurationMS: max(0, e.Milliseconds),
+		}
+	}
+	for _, name := range runapi.Spans { // those that we know, in their order, each once
+		if i := slices.IndexFunc(req.Spans, func(s runapi.Span) bool { return s.Name == name }); i >= 0 {
+			report.Spans = append(report.Spans, anvil.Span{Name: name, BeganMS: max(0, req.Spans[i].Began), DurationMS: max(0, req.Spans[i].Milliseconds)})
 		}
 	}
 	switch report.Verification.Status {

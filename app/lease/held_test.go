@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -393,6 +394,23 @@ func TestAnEnvironmentIsKept(t *testing.T) {
 	}
 	want := anvil.Environment{Path: "a b", Key: strings.Repeat("k", 100), Image: used.Image, Warm: true, DurationMS: 3240}
 	if got := w.run(run).Report.Environment; got == nil || *got != want {
+		t.Errorf("stored %+v, want %+v", got, want)
+	}
+}
+
+// What a runner says of its time is kept: of each part that we know once, in order.
+func TestTimesAreKept(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	run, h := w.working("d")
+	said := []runapi.Span{{Name: "verify", Began: 900, Milliseconds: 40}, {Name: "<script>", Milliseconds: 1}, {Name: "claim", Began: -5, Milliseconds: -1}, {Name: "claim", Milliseconds: 9}}
+	for range 2 { // the answer to the first got lost
+		if _, err := h.Finish(t.Context(), runapi.FinishRequest{Result: runapi.Unchanged, Spans: said}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []anvil.Span{{Name: "claim"}, {Name: "verify", BeganMS: 900, DurationMS: 40}}
+	if got := w.run(run).Report.Spans; !slices.Equal(got, want) {
 		t.Errorf("stored %+v, want %+v", got, want)
 	}
 }

@@ -19,7 +19,7 @@ func Of(s anvil.Story) Document {
 		Task: string(s.Task.ID), Phase: phaseOf(s), Attempt: run.Attempt,
 		Issue: s.Session.Issue, OnPull: command.Thread.PullRequest && s.Session.Issue == command.Thread.Issue, PullRequest: s.Session.PullRequest, Branch: s.Session.Branch, Base: run.BaseRef, BaseCommit: run.BaseCommit,
 		Requester: person(command.Requester), Asked: sanitize.From(command.Prompt.Instruction), Handed: command.Wordless(), Subject: subject(s),
-		Question: questionOf(run), Notices: noticesOf(s), Environment: environmentOf(run), Cost: Usage(s.Usage),
+		Question: questionOf(run), Notices: noticesOf(s), Environment: environmentOf(run), Spans: spansOf(run), Cost: Usage(s.Usage),
 		Answer: answerOf(run), Verification: verificationOf(run), Change: changeOf(run), Run: run.Placement.URL,
 		PullURL: s.Effects["pull/"+string(s.Task.ID)].URL, Repository: s.Session.Repository.FullName(),
 		Comment: s.Effects["comment/"+string(s.Task.ID)].URL, Places: places(s),
@@ -188,6 +188,31 @@ func environmentOf(run anvil.Run) *Environment {
 	}
 	e := run.Report.Environment
 	return &Environment{Path: sanitize.From(e.Path), Warm: e.Warm, Took: time.Duration(e.DurationMS) * time.Millisecond}
+}
+
+// spansOf is how long the parts of a run took, if its runner told.
+func spansOf(run anvil.Run) string {
+	if run.Report == nil {
+		return ""
+	}
+	return Spans(run.Report.Spans)
+}
+
+// Spans tells how long the parts of a run took, in one line.
+func Spans(all []anvil.Span) string {
+	var parts []string
+	for _, s := range all {
+		d := time.Duration(s.DurationMS) * time.Millisecond
+		switch {
+		case d < time.Second:
+			parts = append(parts, fmt.Sprintf("%s %d ms", s.Name, s.DurationMS))
+		case d < time.Minute:
+			parts = append(parts, fmt.Sprintf("%s %.1f s", s.Name, d.Seconds()))
+		default:
+			parts = append(parts, s.Name+" "+d.Round(time.Second).String())
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // refusedOf lists what a run was not allowed to reach, what can be allowed first, and

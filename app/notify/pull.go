@@ -63,6 +63,9 @@ func section(d Document, level string) string {
 	if d.Cost != "" {
 		b.WriteString(" · " + d.Cost)
 	}
+	if d.Spans != "" {
+		b.WriteString("<br>Time: " + d.Spans + ".")
+	}
 	b.WriteString("</sub>")
 	return b.String()
 }

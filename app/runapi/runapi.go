@@ -305,6 +305,8 @@ type FinishRequest struct {
 	Refused []Refusal `json:"refused,omitempty"`
 	// Environment is the dev container that the run worked in; nil without one.
 	Environment *EnvironmentUsed `json:"environment,omitempty"`
+	// Spans are how long the parts of the run took, each once.
+	Spans []Span `json:"spans,omitempty"`
 }
 
 // Refusal is a request to a host that the egress proxy refused. It is the Data of a

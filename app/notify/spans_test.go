@@ -1,0 +1,22 @@
+package notify_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/seed-bc0cc349/anvil/app/anvil"
+	"github.com/seed-bc0cc349/anvil/app/notify"
+)
+
+// A pull request says in one line where the time of its run went.
+func TestSpans(t *testing.T) {
+	t.Parallel()
+	s := story(anvil.Succeeded)
+	s.Runs[len(s.Runs)-1].Report = &anvil.Report{Spans: []anvil.Span{
+		{Name: "claim", DurationMS: 40}, {Name: "workspace", DurationMS: 1260}, {Name: "work", DurationMS: 125_400},
+	}}
+	_, body := notify.PullRequest([]notify.Document{notify.Of(s)})
+	if want := "<br>Time: claim 40 ms, workspace 1.3 s, work 2m5s.</sub>"; !strings.HasSuffix(body, want) {
+		t.Errorf("want %q at the end of\n%s", want, body)
+	}
+}
