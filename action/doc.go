@@ -20,7 +20,8 @@
 //     and the engine's conversation ([conversation]), is put back into them. While the
 //     work goes on, and when it ends in whatever way, both are saved for the next one.
 //     Where the operator has switched that on, the base commit's dev container
-//     ([devcontainer]) is what untrusted programs run in. Its image is pulled by digest
+//     ([devcontainer]) is what untrusted programs run in. It is had ready beside the tree,
+//     as soon as the base commit is there, and so is the engine's program. Its image is pulled by digest
 //     if an earlier run has kept it ([imagecache]); else it is built, and kept beside
 //     the work that follows. The end of the run waits for that a bounded time.
 //  4. Work ([agent], [confine], [egress]). The agent runs, untrusted, with a scrubbed

@@ -34,23 +34,26 @@ func (e *engagement) close() {
 	}
 }
 
-// engage prepares everything for the agent. The engagement is to be closed, even if
-// there is an error.
-func (j *job) engage(work context.Context, w *workspace.Workspace) (*engagement, error) {
-	e := &engagement{job: j, left: j.limits().work, started: j.spans.begin(runapi.SpanEngine)}
+// findEngine finds the assignment's engine and its program.
+func (j *job) findEngine() (err error) {
 	kind := j.assignment.Engine.Kind
 	var ok bool
-	if e.engine, ok = agent.Engines()[kind]; !ok {
-		return e, &runapi.Error{
+	if j.engine, ok = agent.Engines()[kind]; !ok {
+		return &runapi.Error{
 			Code: agent.CodeUnknown, What: fmt.Sprintf("This runner (%s) has no engine of the kind %q.", j.Version, kind),
 			Next: "Update the action, or configure an engine of another kind.",
 		}
 	}
-	program, err := e.engine.Find(j.assignment.Engine, j.Environ)
-	if err != nil {
-		return e, err
-	}
-	c, err := j.surround(w, "agent", w.Tree(), w.Beside(), program.Needs, j.assignment.Engine.PassEnv)
+	j.program, err = j.engine.Find(j.assignment.Engine, j.Environ)
+	return err
+}
+
+// engage prepares everything for the agent. The engagement is to be closed, even if
+// there is an error.
+func (j *job) engage(work context.Context, w *workspace.Workspace) (*engagement, error) {
+	e := &engagement{job: j, left: j.limits().work, started: j.spans.begin(runapi.SpanEngine)}
+	e.engine = j.engine
+	c, err := j.surround(w, "agent", w.Tree(), w.Beside(), j.program.Needs, j.assignment.Engine.PassEnv)
 	if err != nil {
 		return e, err
 	}
@@ -64,7 +67,7 @@ func (j *job) engage(work context.Context, w *workspace.Workspace) (*engagement,
 	j.saver = newSaver(j, w, c.home, e.engine, got)
 	e.task = agent.Work{
 		Engine:  j.assignment.Engine,
-		Program: program,
+		Program: j.program,
 		Prompt:  j.prompt(got),
 		Resume:  got.reference,
 		Tree:    w.Tree(),

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"io/fs"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,4 +46,23 @@ func TestRunOnAMachineThatIsWarm(t *testing.T) {
 	}); err != nil {
 		t.Error(err)
 	}
+}
+
+// What can't be had ends the run while the base commit is still on its way: they are
+// had beside each other.
+func TestRunDoesNotWaitForAFetchInVain(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	s.assign(project, "")
+	released := make(chan struct{})
+	silent := httptest.NewServer(hold(released))
+	defer silent.Close()
+	defer close(released)
+	s.assignment.Repository.CloneURL = silent.URL + "/git/r.git"
+	s.assignment.Engine = runapi.Engine{Name: "x", Kind: "command", Command: []string{"no-such-program-anywhere"}}
+	m := newMachine(t, s)
+	if code := m.run(); code != runner.HandedBack || s.finish == nil || s.finish.Problem == nil || s.finish.Problem.Code != "ENGINE_MISSING" {
+		t.Fatalf("exit code %d, finish %+v", code, s.finish)
+	}
+	noCanaries(t, s, m)
 }

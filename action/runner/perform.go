@@ -39,18 +39,12 @@ func (j *job) perform(work, life context.Context) runapi.FinishRequest {
 	if err := j.approved(); err != nil {
 		return j.failed(work, agent.Answer{}, err)
 	}
-	if err := j.choose(work); err != nil {
-		return j.failed(work, agent.Answer{}, err)
-	}
 	w, err := j.prepare(work)
 	if w != nil {
 		defer func() { _ = w.Remove() }()
 	}
-	if err != nil {
-		return j.failed(work, agent.Answer{}, err)
-	}
 	defer j.closeCache(work, life)
-	if err := j.environment(work, w); err != nil {
+	if err != nil {
 		return j.failed(work, agent.Answer{}, err)
 	}
 
@@ -101,30 +95,65 @@ func (j *job) perform(work, life context.Context) runapi.FinishRequest {
 	return j.repair(work, life, w, e, f)
 }
 
-// prepare makes the workspace in the job's temporary directory, which GitHub
-// empties with each job.
-func (j *job) prepare(ctx context.Context) (*workspace.Workspace, error) {
+// prepare has ready what the agent works in and with: beside each other the workspace,
+// and what untrusted programs run in, which a dev container's image may take long for,
+// and the engine's program. There may be a workspace even if there is an error.
+func (j *job) prepare(work context.Context) (w *workspace.Workspace, err error) {
+	fetched := make(chan struct{})
+	var took time.Duration
+	tree := func(ctx context.Context) (err error) {
+		defer j.spans.begin(runapi.SpanWorkspace)()
+		start := time.Now()
+		if w, err = j.fetch(ctx); err != nil {
+			return fetchFailed(j.assignment.BaseCommit, err)
+		}
+		close(fetched)
+		if err := w.MakeTree(ctx); err != nil {
+			return fetchFailed(j.assignment.BaseCommit, err)
+		}
+		took = time.Since(start)
+		return nil
+	}
+	surroundings := func(ctx context.Context) error {
+		if err := j.choose(ctx); err != nil {
+			return err
+		}
+		select {
+		case <-fetched:
+			return j.environment(ctx, w)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	err = beside(work, surroundings, tree, func(context.Context) error { return j.findEngine() })
+	if err != nil {
+		return w, err
+	}
+	j.log.Say("Checked out %s, %s, in %d ms.", short(j.assignment.BaseCommit), w.Origin, took.Milliseconds())
+	if w.Trouble != nil {
+		j.warn("This machine's mirror of the repository was not used: %v. Look at ANVIL_MIRRORS on the runner.", w.Trouble)
+	}
+	return w, nil
+}
+
+// fetch has the base commit in a workspace in the job's temporary directory, which
+// GitHub empties with each job.
+func (j *job) fetch(ctx context.Context) (*workspace.Workspace, error) {
 	temp := j.Getenv("RUNNER_TEMP")
 	if temp == "" {
 		temp = os.TempDir()
 	}
 	a := j.assignment
-	start := time.Now()
-	defer j.spans.begin(runapi.SpanWorkspace)()
-	w, err := workspace.Prepare(ctx, filepath.Join(temp, "anvil-"+strings.ToLower(rand.Text()[:12])), j.Environ, workspace.Source{
+	return workspace.Fetch(ctx, filepath.Join(temp, "anvil-"+strings.ToLower(rand.Text()[:12])), j.Environ, workspace.Source{
 		URL: a.Repository.CloneURL, Commit: a.BaseCommit, Token: a.ReadToken, Mirrors: j.Getenv("ANVIL_MIRRORS"),
 	})
-	if err != nil {
-		return w, &runapi.Error{
-			Code: codeFetch, What: fmt.Sprintf("The base commit %s could not be checked out: %v.", short(a.BaseCommit), err),
-			Next: "If it was removed meanwhile, say /anvil retry; else check that the runner reaches the repository's host.",
-		}
+}
+
+func fetchFailed(commit string, err error) error {
+	return &runapi.Error{
+		Code: codeFetch, What: fmt.Sprintf("The base commit %s could not be checked out: %v.", short(commit), err),
+		Next: "If it was removed meanwhile, say /anvil retry; else check that the runner reaches the repository's host.",
 	}
-	j.log.Say("Checked out %s, %s, in %d ms.", short(a.BaseCommit), w.Origin, time.Since(start).Milliseconds())
-	if w.Trouble != nil {
-		j.warn("This machine's mirror of the repository was not used: %v. Look at ANVIL_MIRRORS on the runner.", w.Trouble)
-	}
-	return w, nil
 }
 
 // handOver is the beginning of what is handed back.

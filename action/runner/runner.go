@@ -20,6 +20,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-bc0cc349/anvil/action/agent"
 	"github.com/seed-bc0cc349/anvil/action/confine"
 	"github.com/seed-bc0cc349/anvil/action/devcontainer"
 	"github.com/seed-bc0cc349/anvil/action/imagecache"
@@ -109,6 +110,8 @@ type job struct {
 
 	verified  string                 // tree that the checks were last run on
 	checkouts int                    // for checks
+	engine    agent.Engine           // of the assignment
+	program   agent.Program          // its
 	choice    *confine.Choice        // what untrusted programs run in
 	cache     *imagecache.Cache      // nil without a dev container
 	used      runapi.EnvironmentUsed // zero without one
