@@ -66,3 +66,23 @@ func TestRunDoesNotWaitForAFetchInVain(t *testing.T) {
 	}
 	noCanaries(t, s, m)
 }
+
+// What the repository keeps elsewhere is told to people and to the agent.
+func TestRunWithoutWhatIsKeptElsewhere(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	s.assign(map[string]string{
+		".gitattributes": "*.png filter=lfs\n",
+		"logo.png":       "version https://git-lfs.github.com/spec/v1\noid sha256:" + strings.Repeat("4d", 32) + "\nsize 12345\n",
+	}, "cat > good")
+	m := newMachine(t, s)
+	if code := m.run(); code != runner.HandedBack || s.finish == nil || s.finish.Absent != (runapi.Absent{LFS: 1, Pointer: "logo.png"}) {
+		t.Fatalf("exit code %d, finish %+v", code, s.finish)
+	}
+	if want := "warning Not in the workspace: 1 file of Git LFS: only pointers are there, such as logo.png."; !strings.Contains(s.story(), want) {
+		t.Errorf("no event %q in\n%s", want, s.story())
+	}
+	if told := s.bundled()["good"]; !strings.Contains(told, "such as logo.png. Do not replace them") {
+		t.Errorf("the agent was told %q", told)
+	}
+}

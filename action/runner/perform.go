@@ -130,6 +130,9 @@ func (j *job) prepare(work context.Context) (w *workspace.Workspace, err error) 
 		return w, err
 	}
 	j.log.Say("Checked out %s, %s, in %d ms.", short(j.assignment.BaseCommit), w.Origin, took.Milliseconds())
+	if err := j.tellAbsent(work, w); err != nil {
+		return w, err
+	}
 	if w.Trouble != nil {
 		j.warn("This machine's mirror of the repository was not used: %v. Look at ANVIL_MIRRORS on the runner.", w.Trouble)
 	}

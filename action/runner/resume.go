@@ -98,7 +98,7 @@ func (j *job) prompt(got resumed) string {
 		p.Instruction, p.Exchanges = p.Exchanges[n-1].Answer, nil
 		note = "The instruction is a person's answer to the question that you asked. " + note
 	}
-	return agent.Envelope(p, rand.Text(), note)
+	return agent.Envelope(p, rand.Text(), strings.TrimSpace(note+" "+j.withoutNote()))
 }
 
 // note tells the agent what it finds, so that one that goes on with a conversation

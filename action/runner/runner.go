@@ -105,6 +105,8 @@ type job struct {
 	holder     *runapi.Holder
 	assignment runapi.Assignment
 	journal    *journal
+	absent     runapi.Absent // of the repository
+	without    string        // the same in words
 	phases     phases
 	spans      *spans
 
@@ -160,6 +162,7 @@ func (j *job) run(ctx context.Context) int {
 	for _, r := range j.refused.list() {
 		j.finish.Refused = append(j.finish.Refused, runapi.Refusal{Host: j.fit(r.Host, 200), Port: r.Port, Why: j.fit(r.Why, 200), Allow: r.Allow})
 	}
+	j.finish.Absent = j.absent
 	if j.used.Image != "" {
 		j.finish.Environment = &j.used
 	}

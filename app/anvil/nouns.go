@@ -355,8 +355,19 @@ type Report struct {
 	Refused []RefusedHost `json:"refused,omitempty"`
 	// Environment is the dev container that the run worked in; nil without one.
 	Environment *Environment `json:"environment,omitempty"`
+	// Absent is what the base commit names and the run did not have.
+	Absent Absent `json:"absent,omitzero"`
 	// Spans are how long the parts of the run took, in order.
 	Spans []Span `json:"spans,omitempty"`
+}
+
+// Absent is what a repository keeps outside of itself: how many of each, and the path of
+// the first. It is the runner's word.
+type Absent struct {
+	Submodules int    `json:"submodules,omitempty"`
+	Submodule  string `json:"submodule,omitempty"`
+	LFS        int    `json:"lfs,omitempty"`
+	Pointer    string `json:"pointer,omitempty"`
 }
 
 // Span is how long a part of a run took, such as verify. It is the runner's word.

@@ -285,6 +285,9 @@ func ReportOf(run anvil.Run, req runapi.FinishRequest) *anvil.Report {
 			Path: cut(e.Path, 300), Name: cut(e.Name, 100), Key: cut(e.Key, 100), Image: cut(e.Image, 100), Warm: e.Warm, DurationMS: max(0, e.Milliseconds),
 		}
 	}
+	report.Absent = anvil.Absent{
+		Submodules: max(0, req.Absent.Submodules), Submodule: cut(req.Absent.Submodule, 300), LFS: max(0, req.Absent.LFS), Pointer: cut(req.Absent.Pointer, 300),
+	}
 	for _, name := range runapi.Spans { // those that we know, in their order, each once
 		if i := slices.IndexFunc(req.Spans, func(s runapi.Span) bool { return s.Name == name }); i >= 0 {
 			report.Spans = append(report.Spans, anvil.Span{Name: name, BeganMS: max(0, req.Spans[i].Began), DurationMS: max(0, req.Spans[i].Milliseconds)})

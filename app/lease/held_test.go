@@ -398,20 +398,25 @@ func TestAnEnvironmentIsKept(t *testing.T) {
 	}
 }
 
-// What a runner says of its time is kept: of each part that we know once, in order.
+// What a runner says of its time is kept: of each part that we know once, in order. So
+// is what it did not have.
 func TestTimesAreKept(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	run, h := w.working("d")
 	said := []runapi.Span{{Name: "verify", Began: 900, Milliseconds: 40}, {Name: "<script>", Milliseconds: 1}, {Name: "claim", Began: -5, Milliseconds: -1}, {Name: "claim", Milliseconds: 9}}
+	absent := runapi.Absent{Submodules: -1, LFS: 2, Pointer: "a\x1b[31m\nb"}
 	for range 2 { // the answer to the first got lost
-		if _, err := h.Finish(t.Context(), runapi.FinishRequest{Result: runapi.Unchanged, Spans: said}); err != nil {
+		if _, err := h.Finish(t.Context(), runapi.FinishRequest{Result: runapi.Unchanged, Spans: said, Absent: absent}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	want := []anvil.Span{{Name: "claim"}, {Name: "verify", BeganMS: 900, DurationMS: 40}}
 	if got := w.run(run).Report.Spans; !slices.Equal(got, want) {
 		t.Errorf("stored %+v, want %+v", got, want)
+	}
+	if got := w.run(run).Report.Absent; got != (anvil.Absent{LFS: 2, Pointer: "a b"}) {
+		t.Errorf("stored %+v", got)
 	}
 }
 

@@ -55,6 +55,7 @@ type Document struct {
 	Engine      sanitize.Text // and its model
 	Environment *Environment  // nil: the runner's own system, or nobody has told yet
 	Cost        string
+	Absent      Absent
 	Spans       string // how long the parts of its run took; empty: nobody has told
 
 	Run     string // address of the workflow run; empty until there is one

@@ -45,6 +45,7 @@ func section(d Document, level string) string {
 	} else {
 		b.WriteString(d.Answer.Markdown() + "\n\n")
 	}
+	b.WriteString(d.Absent.told())
 	b.WriteString(changed(d.Change))
 	b.WriteString(level + " Verification\n\n")
 	b.WriteString(verification(d.Verification))

@@ -20,3 +20,16 @@ func TestSpans(t *testing.T) {
 		t.Errorf("want %q at the end of\n%s", want, body)
 	}
 }
+
+// A pull request says what its run did not have of the repository.
+func TestAbsent(t *testing.T) {
+	t.Parallel()
+	s := story(anvil.Succeeded)
+	s.Runs[len(s.Runs)-1].Report = &anvil.Report{Absent: anvil.Absent{LFS: 3, Pointer: "a `b`\n.png", Submodules: 1, Submodule: "third/lib"}}
+	_, body := notify.PullRequest([]notify.Document{notify.Of(s)})
+	for _, want := range []string{"Done without 3 files that Git LFS keeps", "1 submodule (its directory was empty): `third/lib`."} {
+		if !strings.Contains(body, want) {
+			t.Errorf("want %q in\n%s", want, body)
+		}
+	}
+}

@@ -305,8 +305,19 @@ type FinishRequest struct {
 	Refused []Refusal `json:"refused,omitempty"`
 	// Environment is the dev container that the run worked in; nil without one.
 	Environment *EnvironmentUsed `json:"environment,omitempty"`
+	// Absent is what the base commit names and the agent did not have.
+	Absent Absent `json:"absent,omitzero"`
 	// Spans are how long the parts of the run took, each once.
 	Spans []Span `json:"spans,omitempty"`
+}
+
+// Absent is what a repository keeps outside of itself, and runs do not fetch: how many of
+// each there are, and the path of the first.
+type Absent struct {
+	Submodules int    `json:"submodules,omitempty"`
+	Submodule  string `json:"submodule,omitempty"`
+	LFS        int    `json:"lfs,omitempty"` // files that are pointers of Git LFS
+	Pointer    string `json:"pointer,omitempty"`
 }
 
 // Refusal is a request to a host that the egress proxy refused. It is the Data of a

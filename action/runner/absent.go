@@ -1,0 +1,44 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/seed-bc0cc349/anvil/action/workspace"
+	"github.com/seed-bc0cc349/anvil/app/runapi"
+)
+
+// tellAbsent tells people, and has the agent be told, what the tree does not have of the
+// repository.
+func (j *job) tellAbsent(ctx context.Context, w *workspace.Workspace) error {
+	a, err := w.Absent(ctx)
+	if err != nil {
+		return &runapi.Error{Code: codeWorkspace, What: err.Error() + ".", Next: "Say /anvil retry."}
+	}
+	j.absent = runapi.Absent{Submodules: len(a.Submodules), LFS: len(a.LFS)}
+	var said []string
+	if len(a.LFS) > 0 {
+		j.absent.Pointer = j.fit(a.LFS[0], 200)
+		said = append(said, plural(len(a.LFS), "file")+" of Git LFS: only pointers are there, such as "+j.absent.Pointer)
+	}
+	if len(a.Submodules) > 0 {
+		j.absent.Submodule = j.fit(a.Submodules[0], 200)
+		said = append(said, plural(len(a.Submodules), "submodule")+": the directories are empty, such as "+j.absent.Submodule)
+	}
+	if len(said) > 0 {
+		j.without = "Not in the workspace: " + strings.Join(said, "; ") + "."
+		text := j.without + " Runs have the repository itself and nothing that it keeps elsewhere."
+		j.log.Warn("%s", text)
+		j.journal.quote(runapi.KindWarning, text, nil)
+	}
+	return nil
+}
+
+// withoutNote is what the agent is told of it.
+func (j *job) withoutNote() string {
+	if j.without == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s Do not replace them, and say so if the task needs them.", j.without)
+}

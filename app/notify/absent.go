@@ -1,0 +1,45 @@
+package notify
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/seed-bc0cc349/anvil/app/anvil"
+	"github.com/seed-bc0cc349/anvil/app/sanitize"
+)
+
+// Absent is what a run did not have of its repository, because it is kept elsewhere.
+type Absent struct {
+	Submodules, LFS    int
+	Submodule, Pointer sanitize.Text // the first of them
+}
+
+func absentOf(run anvil.Run) Absent {
+	if run.Report == nil {
+		return Absent{}
+	}
+	a := run.Report.Absent
+	return Absent{a.Submodules, a.LFS, sanitize.From(a.Submodule), sanitize.From(a.Pointer)}
+}
+
+// told is a paragraph for people who read what was made without it; empty if nothing was absent.
+func (a Absent) told() string {
+	var parts []string
+	if a.LFS > 0 {
+		parts = append(parts, some(a.LFS, "file", "that Git LFS keeps (of which only the pointer was there)", a.Pointer))
+	}
+	if a.Submodules > 0 {
+		parts = append(parts, some(a.Submodules, "submodule", "(its directory was empty)", a.Submodule))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "Done without " + strings.Join(parts, ", and ") + ".\n\n"
+}
+
+func some(n int, noun, about string, first sanitize.Text) string {
+	if n == 1 {
+		return fmt.Sprintf("1 %s %s: %s", noun, about, first.Code())
+	}
+	return fmt.Sprintf("%d %ss %s, such as %s", n, noun, about, first.Code())
+}
