@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/seed-bc0cc349/anvil/action/debug"
@@ -26,10 +27,12 @@ func (j *job) askedToDebug() bool {
 
 // debugPackage makes the debug package and hands it over. If the job asked for it, it
 // is also left as a file, for the workflow to upload.
-func (j *job) debugPackage(ctx context.Context) {
+func (j *job) debugPackage(uploads context.Context) {
 	if !j.debugging() {
 		return
 	}
+	ctx, cancel := context.WithTimeout(uploads, debug.Default.Time) // asking programs for their versions included
+	defer cancel()
 	var b bytes.Buffer
 	// All of it fits under the server's limit even if nothing of it can be compressed.
 	total := j.limits().log - j.limits().log/16
@@ -45,7 +48,7 @@ func (j *job) debugPackage(ctx context.Context) {
 		}
 	}
 	j.log.Say("Made a debug package: %s, %d of them cut, %d bytes.", plural(len(m.Parts), "file"), cut, b.Len())
-	j.upload(ctx, runapi.ArtifactDebug, b.Bytes())
+	j.finish.Debug = j.upload(uploads, runapi.ArtifactDebug, b.Bytes())
 	if j.askedToDebug() {
 		if j.debugFile, err = j.leave(b.Bytes()); err != nil {
 			j.log.Warn("The debug package could not be left as a file: %v", err)
@@ -118,9 +121,16 @@ func machine(ctx context.Context, c Config) map[string]any {
 		"anvil_runner": c.Version, "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH, "processors": runtime.NumCPU(),
 		"runner": c.Getenv("RUNNER_NAME"), "clock": time.Now().UTC(),
 	}
+	programs := []string{"git", "docker", "podman", "bwrap", "node"}
+	told := make([]string, len(programs))
+	var all sync.WaitGroup
+	for i, program := range programs { // beside each other: each may take its time
+		all.Go(func() { told[i] = versionOf(ctx, program) })
+	}
+	all.Wait()
 	versions := map[string]string{}
-	for _, program := range []string{"git", "docker", "podman", "bwrap", "node"} {
-		versions[program] = versionOf(ctx, program)
+	for i, program := range programs {
+		versions[program] = told[i]
 	}
 	facts["programs"] = versions
 	if b, err := os.ReadFile("/proc/version"); err == nil {

@@ -61,6 +61,9 @@ func TestRunLeavesADebugPackageAfterAFailure(t *testing.T) {
 			}
 		}
 	}
+	if !s.finish.Debug {
+		t.Error("the server was not told of the package")
+	}
 	if strings.Contains(m.file("GITHUB_OUTPUT"), "anvil-debug") {
 		t.Error("a file was left though nobody asked for it")
 	}

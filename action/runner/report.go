@@ -83,12 +83,14 @@ func (j *job) uploadTime(life, work context.Context) (context.Context, context.C
 	return context.WithTimeout(life, 30*time.Second)
 }
 
-// upload stores an artifact that the run can do without.
-func (j *job) upload(ctx context.Context, name string, b []byte) {
+// upload stores an artifact that the run can do without, and reports whether it did.
+func (j *job) upload(ctx context.Context, name string, b []byte) bool {
 	if len(b) == 0 {
-		return
+		return false
 	}
 	if _, err := j.holder.Upload(ctx, name, bytes.NewReader(b), int64(len(b))); err != nil {
 		j.log.Warn("The %s could not be uploaded: %v", name, err)
+		return false
 	}
+	return true
 }

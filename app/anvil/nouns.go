@@ -355,6 +355,8 @@ type Report struct {
 	Refused []RefusedHost `json:"refused,omitempty"`
 	// Environment is the dev container that the run worked in; nil without one.
 	Environment *Environment `json:"environment,omitempty"`
+	// Debug says that the run left a debug package.
+	Debug bool `json:"debug,omitempty"`
 	// Absent is what the base commit names and the run did not have.
 	Absent Absent `json:"absent,omitzero"`
 	// Spans are how long the parts of the run took, in order.

@@ -266,6 +266,7 @@ func normal(r *anvil.Report) (n anvil.Report) {
 func ReportOf(run anvil.Run, req runapi.FinishRequest) *anvil.Report {
 	report := &anvil.Report{
 		Result: string(req.Result),
+		Debug:  req.Debug,
 		Answer: limit(req.Answer, maxAnswer),
 		Engine: run.Engine,
 		Head:   cut(req.Head, 64),

@@ -37,6 +37,14 @@ func (a Absent) told() string {
 	return "Done without " + strings.Join(parts, ", and ") + ".\n\n"
 }
 
+// debugging tells whoever runs the server how to look into a failure.
+func debugging(d Document) string {
+	if d.Problem == nil || !d.Debug {
+		return ""
+	}
+	return "The run left a debug package: `anvil show " + d.Task + " --debug FILE`, where the server runs.\n\n"
+}
+
 func some(n int, noun, about string, first sanitize.Text) string {
 	if n == 1 {
 		return fmt.Sprintf("1 %s %s: %s", noun, about, first.Code())

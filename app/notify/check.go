@@ -30,6 +30,7 @@ func CheckRun(d Document) github.CheckRun {
 	if d.Problem != nil {
 		b.WriteString(d.Problem.told() + "\n\n")
 	}
+	b.WriteString(debugging(d))
 	b.WriteString(held(d))
 	b.WriteString(verification(d.Verification))
 	b.WriteString(refused(d))

@@ -75,6 +75,7 @@ func ending(d Document) string {
 	if d.Problem != nil {
 		b.WriteString(d.Problem.told() + "\n\n")
 	}
+	b.WriteString(debugging(d))
 	b.WriteString(held(d))
 	if !d.Answer.Empty() {
 		b.WriteString(d.Answer.Markdown() + "\n\n")

@@ -56,6 +56,7 @@ type Document struct {
 	Environment *Environment  // nil: the runner's own system, or nobody has told yet
 	Cost        string
 	Absent      Absent
+	Debug       bool   // its run left a debug package
 	Spans       string // how long the parts of its run took; empty: nobody has told
 
 	Run     string // address of the workflow run; empty until there is one

@@ -19,7 +19,7 @@ func Of(s anvil.Story) Document {
 		Task: string(s.Task.ID), Phase: phaseOf(s), Attempt: run.Attempt,
 		Issue: s.Session.Issue, OnPull: command.Thread.PullRequest && s.Session.Issue == command.Thread.Issue, PullRequest: s.Session.PullRequest, Branch: s.Session.Branch, Base: run.BaseRef, BaseCommit: run.BaseCommit,
 		Requester: person(command.Requester), Asked: sanitize.From(command.Prompt.Instruction), Handed: command.Wordless(), Subject: subject(s),
-		Question: questionOf(run), Notices: noticesOf(s), Environment: environmentOf(run), Absent: absentOf(run), Spans: spansOf(run), Cost: Usage(s.Usage),
+		Question: questionOf(run), Notices: noticesOf(s), Environment: environmentOf(run), Absent: absentOf(run), Debug: run.Report != nil && run.Report.Debug, Spans: spansOf(run), Cost: Usage(s.Usage),
 		Answer: answerOf(run), Verification: verificationOf(run), Change: changeOf(run), Run: run.Placement.URL,
 		PullURL: s.Effects["pull/"+string(s.Task.ID)].URL, Repository: s.Session.Repository.FullName(),
 		Comment: s.Effects["comment/"+string(s.Task.ID)].URL, Places: places(s),

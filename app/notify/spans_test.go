@@ -33,3 +33,18 @@ func TestAbsent(t *testing.T) {
 		}
 	}
 }
+
+// Who reads of a failure reads how to look into it, if there is something to look into.
+func TestADebugPackageIsTold(t *testing.T) {
+	t.Parallel()
+	s := story(anvil.Failed, problem(anvil.Problemf("ENGINE_FAILED", "Try again", "it broke")))
+	for _, left := range []bool{true, false} {
+		s.Runs[len(s.Runs)-1].Report = &anvil.Report{Debug: left}
+		d := notify.Of(s)
+		for where, text := range map[string]string{"comment": notify.Comment(d), "check run": notify.CheckRun(d).Summary} {
+			if strings.Contains(text, "`anvil show "+d.Task+" --debug FILE`") != left {
+				t.Errorf("a package was left: %t; the %s:\n%s", left, where, text)
+			}
+		}
+	}
+}

@@ -305,6 +305,8 @@ type FinishRequest struct {
 	Refused []Refusal `json:"refused,omitempty"`
 	// Environment is the dev container that the run worked in; nil without one.
 	Environment *EnvironmentUsed `json:"environment,omitempty"`
+	// Debug says that an ArtifactDebug was uploaded.
+	Debug bool `json:"debug,omitempty"`
 	// Absent is what the base commit names and the agent did not have.
 	Absent Absent `json:"absent,omitzero"`
 	// Spans are how long the parts of the run took, each once.
