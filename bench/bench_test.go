@@ -16,12 +16,13 @@ func TestBench(t *testing.T) {
 	if !strings.Contains(flag.Lookup("test.run").Value.String(), "TestBench") {
 		t.Skip("measurements are made by `make bench`, on a machine that has nothing else to do")
 	}
-	bin := build(t)
 	var all table
 	defer func() {
 		fmt.Println()
 		all.print(os.Stdout)
 	}()
+	t.Run("workspace", func(t *testing.T) { measureWorkspace(t, &all) })
+	bin := build(t)
 	w := newTown(t, bin)
 	t.Run("idle", func(t *testing.T) { measureIdle(t, &all, w) })
 	t.Run("ready", func(t *testing.T) { measureReady(t, &all, w) })

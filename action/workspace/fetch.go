@@ -41,9 +41,10 @@ func (w *Workspace) fetch(ctx context.Context) error {
 // fetchInto makes a repository with the one commit.
 //
 // Depth 1 is the measured choice for a machine that has nothing (`make bench`,
-// TestBench/workspace). A clone of blobs on demand
-// (--filter=blob:none) or of trees on demand (tree:0) has to ask a second time for all
-// that the tree needs, and brings a history that no run reads; a full one brings more still.
+// TestBench/workspace; docs/workspace.md has the table): of a repository of 23,400
+// objects it takes 2 requests and 2.5 MB. Blobs on demand (--filter=blob:none) take 5 and
+// 3.8 MB, trees on demand (tree:0) 7 and 3.0 MB, since all that the tree needs is asked
+// for a second time, after a history that no run reads; all of it takes 3 and 8.2 MB.
 func (w *Workspace) fetchInto(ctx context.Context, gitDir string) error {
 	if err := bare(gitDir, w.base, ""); err != nil {
 		return err
