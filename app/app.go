@@ -64,6 +64,7 @@ type App struct {
 	clear    *clearance
 	thumbs   *intake.Thumbs
 	listen   func(context.Context) // to what comes over a socket; nil: nothing does
+	linear   *linearPlace // nil where none is configured
 	server   *http.Server
 }
 
@@ -204,7 +205,7 @@ func (a *App) connect(ctx context.Context) error {
 		},
 	}
 
-	inLinear, err := linearOf(cfg, a.store, hub, decider, markers, now, log)
+	a.linear, err = linearOf(cfg, a.store, hub, decider, markers, now, log)
 	if err != nil {
 		return err
 	}
@@ -218,9 +219,9 @@ func (a *App) connect(ctx context.Context) error {
 		announcer.Places[intake.PlaceSlack] = inSlack.place
 		a.listen = inSlack.listen
 	}
-	if inLinear != nil {
-		announcer.Places[intake.PlaceLinear] = inLinear.place
-		greet = inLinear.place.Greet
+	if a.linear != nil {
+		announcer.Places[intake.PlaceLinear] = a.linear.place
+		greet = a.linear.place.Greet
 	}
 	if a.queue, err = queue.New(ctx, a.store.DB(), []queue.Hop{
 		{Name: anvil.HopDecide, Handle: alone(decider.Decide, now)},
@@ -244,8 +245,8 @@ func (a *App) connect(ctx context.Context) error {
 	}
 	mux := http.NewServeMux()
 	mux.Handle(PathHook, door)
-	if inLinear != nil {
-		mux.Handle(PathLinearHook, inLinear.door)
+	if a.linear != nil {
+		mux.Handle(PathLinearHook, a.linear.door)
 	}
 	if inSlack != nil && cfg.Slack.Mode == "http" {
 		mux.Handle(PathSlack, inSlack.door)

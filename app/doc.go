@@ -15,6 +15,12 @@
 // there a command in it, and whose? Then GitHub is asked what that person may
 // do, and the rules whether it may be done here. What is ignored is kept with its reason; what is refused is answered.
 //
+// In Linear issues are delegated to this server as an agent, and people speak to it in the
+// agent's sessions. A door of its own takes what Linear tells, a sign is given at once
+// (greet), and once it is known who somebody is at GitHub, that they may write, and which
+// repository it is about, a tracking issue is opened there. From then on the session is
+// that issue's thread: what is said in either place counts, and both show the same.
+//
 // Open (intake). A Command becomes a Task in the thread's Session with a queued
 // Run.
 //

@@ -66,6 +66,26 @@ func linearOf(cfg *config.Config, s *store.Store, hub *github.App, decider *inta
 	return p, nil
 }
 
+// beat lets the sessions of all tasks that are at work say so. What can't be said now is
+// said the next time.
+func (p *linearPlace) beat(ctx context.Context, s *store.Store, log *slog.Logger) {
+	tasks, err := s.OpenPlaceTasks(ctx, intake.PlaceLinear)
+	for _, id := range tasks {
+		story, storyErr := s.Story(ctx, id)
+		if err = storyErr; err != nil {
+			break
+		}
+		for _, t := range story.Threads {
+			if t.Place == intake.PlaceLinear {
+				_ = p.place.Show(ctx, story, t)
+			}
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		log.Error("say in Linear that it goes on", "error", err)
+	}
+}
+
 // trackedOf is what a tracking issue shows. Everybody reads a public repository, and not
 // everybody reads Linear: there the issue has a title, and a link for those who do.
 func trackedOf(about intake.Tracking) notify.Tracked {

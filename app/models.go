@@ -101,6 +101,11 @@ func keysOf(cfg *config.Config) []inspect.Canary {
 			all = append(all, inspect.Canary{Kind: "the registry's password", Value: password})
 		}
 	}
+	if cfg.Linear.ClientID != "" {
+		client, _ := cfg.LinearClientSecret()
+		signing, _ := cfg.LinearWebhookSecret()
+		all = append(all, inspect.Canary{Kind: "the client secret for Linear", Value: client}, inspect.Canary{Kind: "the webhook secret of Linear", Value: signing})
+	}
 	for i, s := range cfg.Tools.Servers {
 		headers, _ := cfg.ToolHeaders(i)
 		for _, value := range headers {

@@ -69,10 +69,16 @@ func (a *App) watch(ctx context.Context) {
 	defer sweep.Stop()
 	clear := time.NewTicker(a.clear.every())
 	defer clear.Stop()
+	beat := time.NewTicker(5 * time.Minute)
+	defer beat.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-beat.C:
+			if a.linear != nil {
+				a.linear.beat(ctx, a.store, a.log)
+			}
 		case <-reap.C:
 			if err := a.reaper.Reap(ctx, ""); err != nil && ctx.Err() == nil {
 				a.log.Error("reap", "error", err)

@@ -18,4 +18,7 @@
 // that commits before it returns. The checks come first because go-github
 // accepts a SHA-1 signature where the SHA-256 one is missing, and none where the
 // secret is empty.
+//
+// Linear's door is one of its own, with the same order of things: checked, stored with
+// its jobs, answered.
 package hook

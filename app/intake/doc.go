@@ -47,6 +47,9 @@
 // line with it. A review that asks for changes of a pull request of ours is one
 // instruction with all its comments, if the rules say so or somebody asks for it.
 //
+// What comes from another place than GitHub is read by a [Place], such as [Linear]. Whoever
+// speaks there is heard as the account at GitHub that they are linked to.
+//
 // The label and an assignment to the App's bot are commands without words: do
 // what the issue asks.
 package intake

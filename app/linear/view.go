@@ -7,6 +7,9 @@ type View struct {
 	Plan  []Step
 	Links []Link
 	Stage Stage
+	// Working is set while nobody waits for a person and it is not over: what is silent
+	// for half an hour then looks as if it had died.
+	Working bool
 }
 
 // Said is an activity with the key that it has within its task. Its id is made of that.

@@ -10,7 +10,7 @@ import (
 // Linear is the task in an agent session of Linear's: activities that each stand there
 // once, the plan, and where to look.
 func Linear(d Document) linear.View {
-	v := linear.View{Plan: linearPlan(d), Links: linearLinks(d), Stage: linear.Begun}
+	v := linear.View{Plan: linearPlan(d), Links: linearLinks(d), Stage: linear.Begun, Working: d.Phase == Open}
 	say := func(key string, a linear.Activity) { v.Say = append(v.Say, linear.Said{Key: key, Activity: a}) }
 	switch d.Phase {
 	case Open:

@@ -10,6 +10,9 @@
 // reference. So each hop may be run twice, and a crash at any point doubles
 // nothing.
 //
+// Places besides GitHub are a [Place] each, such as [Linear]; what they show is the same
+// story. A thread there has an issue at GitHub in which its work goes on ([Tracker]).
+//
 // Three hops are here. [Announcer] shows people where a task is, in one comment
 // that is edited in place, and answers what is no task. [Deliverer] publishes a
 // checked tree, reads back what GitHub then has, and only then opens the pull

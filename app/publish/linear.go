@@ -49,6 +49,10 @@ type Linear struct {
 	serial serial // by session: what is said must not overtake what was
 }
 
+// beat is how often something is said while a task is at work, if nothing else is.
+// Linear shows a session as stale after half an hour of silence.
+const beat = 20 * time.Minute
+
 // Show implements [Place].
 func (p *Linear) Show(ctx context.Context, s anvil.Story, t anvil.PlaceThread) error {
 	defer p.serial.lock(t.Thread)()
@@ -57,6 +61,12 @@ func (p *Linear) Show(ctx context.Context, s anvil.Story, t anvil.PlaceThread) e
 	for _, said := range v.Say {
 		if err := p.say(ctx, s.Task.ID, t.Thread, prefix+said.Key, said.Activity); err != nil {
 			return p.later(err, "say "+said.Key)
+		}
+	}
+	if n := int(p.Now().Sub(s.Task.CreatedAt) / beat); v.Working && n > 0 {
+		a := linear.Activity{Type: linear.Thought, Body: fmt.Sprintf("Still at it, after %d minutes.", n*int(beat/time.Minute)), Fleeting: true}
+		if err := p.say(ctx, s.Task.ID, t.Thread, fmt.Sprintf("%sbeat-%d", prefix, n), a); err != nil {
+			return p.later(err, "say that it goes on")
 		}
 	}
 	if err := p.keep(ctx, s.Task.ID, prefix+"links", v.Links, func() error { return p.Talk.ShowLinks(ctx, t.Thread, v.Links) }); err != nil {

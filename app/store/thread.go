@@ -50,6 +50,14 @@ func (s *Store) KeepPlaceThread(ctx context.Context, t anvil.PlaceThread) error 
 	return nil
 }
 
+// OpenPlaceTasks lists the open tasks whose session has a thread in a place.
+func (s *Store) OpenPlaceTasks(ctx context.Context, place string) ([]anvil.TaskID, error) {
+	return collect(ctx, s.db, func(r scanner) (id anvil.TaskID, err error) { return id, r.Scan(&id) }, `
+		SELECT DISTINCT tasks.id FROM tasks JOIN sessions ON sessions.id = tasks.session_id
+		JOIN threads ON threads.repository_id = sessions.repository_id AND threads.issue = sessions.issue
+		WHERE threads.place = $1 AND tasks.closed_at = 0 ORDER BY tasks.id`, place)
+}
+
 // threadsOf lists the threads outside of GitHub of a session.
 func threadsOf(ctx context.Context, q querier, v anvil.Session) ([]anvil.PlaceThread, error) {
 	return collect(ctx, q, scanThread, `SELECT `+threadColumns+` FROM threads WHERE repository_id = $1 AND issue = $2 ORDER BY place, thread`,
