@@ -64,7 +64,7 @@ type App struct {
 	clear    *clearance
 	thumbs   *intake.Thumbs
 	listen   func(context.Context) // to what comes over a socket; nil: nothing does
-	linear   *linearPlace // nil where none is configured
+	linear   *linearPlace          // nil where none is configured
 	server   *http.Server
 }
 

@@ -79,7 +79,7 @@ func commandLinear(s *stage, args []string) error {
 		do          func(*stage, []string) error
 	}{
 		"issue": {2, 3, linearIssue}, "delegate": {2, 2, linearDelegate}, "mention": {3, 3, linearMention}, "say": {2, 2, linearSay}, "stop": {1, 1, linearStop},
-		"await": {1, 2, linearAwait}, "show": {0, 0, linearShow}, "count": {2, 2, linearCount}, "fault": {2, 4, linearFault}, "heal": {0, 0, linearHeal},
+		"await": {1, 2, linearAwait}, "show": {0, 0, linearShow}, "count": {2, 2, linearCount}, "fault": {2, 4, linearFault}, "heal": {0, 0, linearHeal}, "once": {0, 0, linearOnce},
 		"issue-edited": {3, 3, linearEdit},
 	}[args[0]]
 	if act.do == nil {
@@ -196,6 +196,23 @@ func linearCount(s *stage, args []string) error {
 	}
 	if strconv.Itoa(n) != args[1] {
 		return fmt.Errorf("%d activities are a %s: %+v", n, args[0], session.Activities)
+	}
+	return nil
+}
+
+// linearOnce checks that nothing stands twice in the newest session.
+func linearOnce(s *stage, args []string) error {
+	session, err := s.session()
+	if err != nil {
+		return err
+	}
+	seen := map[string]bool{}
+	for _, a := range session.Activities {
+		said := a.Type + ": " + a.Body + a.Action
+		if seen[said] && a.Type != "prompt" {
+			return fmt.Errorf("it was said twice: %s", said)
+		}
+		seen[said] = true
 	}
 	return nil
 }
