@@ -19,6 +19,7 @@ import (
 type Store interface {
 	Delivery(ctx context.Context, id anvil.DeliveryID) (anvil.Delivery, error)
 	Decide(ctx context.Context, id anvil.DeliveryID, ruling anvil.Ruling, next ...anvil.Job) error
+	PendingDeliveries(ctx context.Context, before time.Time) ([]anvil.DeliveryID, error)
 	OpenTask(ctx context.Context, o anvil.Opening) (anvil.Task, error)
 	CurrentSession(ctx context.Context, repository int64, number int) (anvil.Session, error)
 	LatestTask(ctx context.Context, session anvil.SessionID) (anvil.TaskID, error)
@@ -131,6 +132,9 @@ func (d *Decider) rule(ctx context.Context, delivery anvil.Delivery) (anvil.Ruli
 // Take takes a request that came at a time: if the person may ask for it, it is done.
 func (d *Decider) Take(ctx context.Context, r Request, reader Reader, came time.Time) (anvil.Ruling, error) {
 	command := r.Command
+	if err := d.inTurn(ctx, command, reader, came); err != nil {
+		return anvil.Ruling{}, err
+	}
 	if state, err := d.Store.InstallationState(ctx, command.Thread.Repository.Installation); err != nil {
 		return anvil.Ruling{}, err
 	} else if state != "active" {
