@@ -20,10 +20,10 @@ build: ## build every program into bin/
 	go build -o bin/ ./cmd/...
 
 .PHONY: demo
-demo: build ## the whole way from a comment to a pull request, on this machine; ONCE=1 ends after it and prints JSON; ENGINE=codex or claude for a real agent (MODEL=NAME with a key)
+demo: build ## the whole way from a comment to a pull request, on this machine; ONCE=1 ends after it and prints JSON; SLACK=1 asks in a simulated Slack; ENGINE=codex or claude for a real agent (MODEL=NAME with a key)
 	@$(if $(filter codex,$(ENGINE)),command -v codex >/dev/null || .ci/agents $(AGENTS) $(CODEX))
 	@$(if $(filter claude,$(ENGINE)),command -v claude >/dev/null || .ci/agents $(AGENTS) $(CLAUDE))
-	@PATH="$$PATH:$(AGENTS)/node_modules/.bin" bin/anvil demo $(if $(ONCE),--once --json) $(if $(ENGINE),--engine $(ENGINE)) $(if $(MODEL),--model $(MODEL))
+	@PATH="$$PATH:$(AGENTS)/node_modules/.bin" bin/anvil demo $(if $(ONCE),--once --json) $(if $(SLACK),--slack) $(if $(ENGINE),--engine $(ENGINE)) $(if $(MODEL),--model $(MODEL))
 
 .PHONY: test
 test: ## every test that runs anywhere with Go and git

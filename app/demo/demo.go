@@ -30,6 +30,7 @@ import (
 
 	"github.com/seed-bc0cc349/anvil/app"
 	"github.com/seed-bc0cc349/anvil/app/github/githubtest"
+	"github.com/seed-bc0cc349/anvil/app/slack/slacktest"
 	"github.com/seed-bc0cc349/anvil/config"
 )
 
@@ -42,6 +43,7 @@ type Options struct {
 	// Engine is sample, codex or claude; default sample.
 	Engine string
 	Model  string // that a real agent with a key asks for; default: one that the demo knows
+	Slack  bool   // the request is made in a simulated Slack
 	JSON   bool   // print the result as one JSON object on Out
 	Out    io.Writer
 	Err    io.Writer // progress, with JSON
@@ -62,6 +64,8 @@ type Result struct {
 	Problem      string       `json:"problem,omitempty"`
 
 	commentID string
+	// Slack is the task's message there, with Options.Slack.
+	Slack *SlackMessage `json:"slack,omitempty"`
 }
 
 // PullRequest is the pull request as the simulated GitHub has it.
@@ -98,6 +102,7 @@ type stage struct {
 	repo    githubtest.Repository
 	person  githubtest.Account
 	engine  engine
+	slack   *slacktest.Server // nil without Options.Slack
 	issue   githubtest.Issue
 	say     func(format string, args ...any)
 	// contained says that this machine can contain an agent.
@@ -139,6 +144,10 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer s.hub.Close()
+	if err := s.openSlack(); err != nil {
+		return err
+	}
+	defer s.closeSlack()
 
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	served := make(chan error, 1)
@@ -152,6 +161,9 @@ func Run(ctx context.Context, o Options) (err error) {
 		err = errors.Join(err, <-served)
 	}()
 	s.say("  simulated GitHub  %s", s.hub.URL)
+	if s.slack != nil {
+		s.say("  simulated Slack   %s", s.slack.URL)
+	}
 	s.say("  Anvil server      http://%s", listener)
 	s.say("  agent             %s", s.engine.agent)
 	s.say("  containment       %s", container)
@@ -163,9 +175,9 @@ func Run(ctx context.Context, o Options) (err error) {
 	s.say("")
 
 	since := time.Now().Add(-time.Millisecond)
-	instruction := "/anvil fix the failing test"
-	s.say("@%s comments on %s#%d: %s", s.person.Login, s.repo.FullName(), s.issue.Number, instruction)
-	s.hub.Comment(s.repo, s.issue.Number, s.person, instruction)
+	if err := s.ask(); err != nil {
+		return err
+	}
 	result, err := s.follow(ctx, &since)
 	if err != nil {
 		return err
@@ -174,12 +186,15 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	if o.Once {
-		if result.PullRequest == nil {
+		if result.PullRequest == nil || s.slack != nil && result.Slack == nil {
 			return ErrNoPullRequest
 		}
 		return nil
 	}
 	s.say("\nOpen the issue in a browser, comment another /anvil …, and watch:")
+	if s.slack != nil {
+		s.say("  the thread    %s", s.slack.URL)
+	}
 	s.say("  issue         %s/%s/issues/%d", s.hub.URL, s.repo.FullName(), s.issue.Number)
 	if result.PullRequest != nil {
 		s.say("  pull request  %s", result.PullRequest.URL)
@@ -262,6 +277,9 @@ func (s *stage) serve(ctx context.Context, dir string, served chan<- error) (add
 	}
 	if s.engine.gateway != nil {
 		settings["gateway"] = s.engine.gateway
+	}
+	if settings["slack"], err = s.slackSettings(dir); err != nil {
+		return "", err
 	}
 	text, err := json.Marshal(settings) // JSON is YAML
 	if err != nil {

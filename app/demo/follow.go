@@ -82,6 +82,7 @@ func (s *stage) result(story anvil.Story, all []Hop) Result {
 			r.CheckRun = &CheckRun{Name: c.Name, Conclusion: c.Conclusion, DetailsURL: c.DetailsURL}
 		}
 	}
+	r.Slack = s.inSlack()
 	return r
 }
 
@@ -100,6 +101,10 @@ func (s *stage) tell(r Result) error {
 	}
 	s.say("\nThe comment: %s\n", r.CommentURL)
 	s.say("%s", indent(s.comment(r.commentID)))
+	if r.Slack != nil {
+		s.say("\nThe message in Slack: %s\n", s.slack.URL)
+		s.say("%s", indent(r.Slack.Text))
+	}
 	if s.options.JSON {
 		return json.NewEncoder(s.options.Out).Encode(r)
 	}

@@ -26,6 +26,7 @@ func showDemo() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&o.Once, "once", false, "end after the first task, with exit code 0 only if there is a pull request")
+	cmd.Flags().BoolVar(&o.Slack, "slack", false, "make the request in a simulated Slack, which has a page to type in")
 	cmd.Flags().BoolVar(&o.JSON, "json", false, "print the result as one JSON object on stdout, and progress on stderr")
 	cmd.Flags().StringVar(&o.Engine, "engine", "sample", "who works: sample, codex or claude")
 	cmd.Flags().StringVar(&o.Model, "model", "", "the model that a real agent asks for when there is a key for it")

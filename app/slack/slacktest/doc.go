@@ -23,8 +23,9 @@
 // a message of somebody else are errors, with status 200 as on Slack.
 //
 // Addresses, below [Server.URL]: the Web API at /api/, sockets at /socket, files at
-// /files/, answers to interactions at /hooks/.
+// /files/, answers to interactions at /hooks/, and at / a page with the first channel, to
+// type in.
 //
-// Known gaps. There are no pages and no control API yet: what people do is done by
-// calling [Server.Say] and its like. Modals and the home tab are not simulated.
+// Known gaps. There is no control API: what people do is done on the page, or by calling
+// [Server.Say] and its like. Modals and the home tab are not simulated.
 package slacktest

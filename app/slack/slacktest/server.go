@@ -132,6 +132,8 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("/files/", record("file", "", s.serveFiles()))
 	mux.Handle("/hooks/", record("hook", "", http.HandlerFunc(s.respond)))
 	mux.HandleFunc("GET /socket", s.serveSocket)
+	mux.HandleFunc("GET /{$}", s.channelPage)
+	mux.HandleFunc("POST /say", s.sayForm)
 	return mux
 }
 
