@@ -86,7 +86,7 @@ func commandSlack(s *stage, args []string) error {
 	}{
 		"say": {2, 2, slackSay}, "reply": {2, 2, slackReply}, "press": {2, 3, slackPress}, "command": {2, 2, slackCommand},
 		"await": {1, 1, slackAwait}, "told": {2, 2, slackTold}, "show": {0, 0, slackShow}, "count": {2, 2, slackCount}, "settle": {0, 0, slackSettle},
-		"fault": {2, 4, slackFault}, "heal": {0, 0, slackHeal}, "archive": {0, 0, slackArchive}, "revoke": {0, 0, slackRevoke},
+		"fault": {2, 4, slackFault}, "heal": {0, 0, slackHeal}, "stop": {1, 1, slackStop}, "archive": {0, 0, slackArchive}, "revoke": {0, 0, slackRevoke},
 	}[args[0]]
 	if act.do == nil {
 		return fmt.Errorf("nothing of that kind happens in Slack: %s", args[0])
@@ -243,6 +243,16 @@ func slackFault(s *stage, args []string) error {
 	}
 	s.slack.SetFault(f)
 	return nil
+}
+
+// slackStop presses the stop button that Slack itself shows while an agent is at work.
+func slackStop(s *stage, args []string) error {
+	if err := Await(s.ctx, func() error {
+		return s.slack.StopAgent(s.slack.people[args[0]], s.slack.id, s.slack.thread)
+	}); err != nil {
+		return err
+	}
+	return s.taken(nil)
 }
 
 func slackHeal(s *stage, args []string) error {

@@ -30,6 +30,10 @@ const choiceWithin = time.Hour
 func (p *Slack) repository(ctx context.Context, told slackTold, thread *anvil.PlaceThread, asked *slackAsked) (anvil.Repository, *anvil.Problem, []string, error) {
 	if thread.Issue != 0 {
 		repo, known, err := p.sessionRepository(ctx, *thread)
+		if other := p.spokenOf(asked.Words, []string{repo.Owner}); known && other != "" && !strings.EqualFold(other, repo.FullName()) {
+			return repo, anvil.Problemf(CodeSlackNoRepo, "Say it outside of this thread, or without the name if "+repo.FullName()+" is meant",
+				"the work of this thread is in %s, and %s was named", repo.FullName(), other), nil, nil
+		}
 		if known || err != nil {
 			return repo, nil, nil, err
 		}
@@ -94,28 +98,36 @@ var (
 	repoName   = regexp.MustCompile(`(?:^|[\s(,:])(?:https://[^\s/]+/)?([A-Za-z0-9-]+/[A-Za-z0-9._-]+)`)
 )
 
-// explicit is the repository that a request names: by an option, by the name of one that
-// is configured, or by a name with an owner of those, who would not be meant otherwise.
+// explicit is the repository that a request names: by an option, by a name whose owner is
+// known, which would not be meant otherwise, or at its end.
 func (p *Slack) explicit(asked *slackAsked) string {
 	if m := repoOption.FindStringSubmatchIndex(asked.Words); m != nil {
 		full := asked.Words[m[2]:m[3]]
 		asked.Words = strings.TrimSpace(asked.Words[:m[0]] + asked.Words[m[1]:])
 		return full
 	}
-	var owners []string
-	for _, full := range p.all() {
-		owner, _, _ := strings.Cut(full, "/")
-		owners = append(owners, strings.ToLower(owner))
-	}
-	for _, m := range repoName.FindAllStringSubmatch(asked.Words, -1) {
-		full := strings.TrimRight(strings.TrimSuffix(m[1], ".git"), ".")
-		owner, _, _ := strings.Cut(full, "/")
-		if slices.ContainsFunc(p.all(), func(one string) bool { return strings.EqualFold(one, full) }) || slices.Contains(owners, strings.ToLower(owner)) {
-			return full
-		}
+	if full := p.spokenOf(asked.Words, nil); full != "" {
+		return full
 	}
 	if m := inRepo.FindStringSubmatch(asked.Words); m != nil {
 		return m[1]
+	}
+	return ""
+}
+
+// spokenOf is the first repository in a text that is configured, or whose owner is one of
+// theirs or of owners.
+func (p *Slack) spokenOf(text string, owners []string) string {
+	for _, full := range p.all() {
+		owner, _, _ := strings.Cut(full, "/")
+		owners = append(owners, owner)
+	}
+	for _, m := range repoName.FindAllStringSubmatch(text, -1) {
+		full := strings.TrimRight(strings.TrimSuffix(m[1], ".git"), ".")
+		owner, _, _ := strings.Cut(full, "/")
+		if slices.ContainsFunc(owners, func(known string) bool { return strings.EqualFold(known, owner) }) {
+			return full
+		}
 	}
 	return ""
 }
