@@ -84,7 +84,7 @@ func commandSlack(s *stage, args []string) error {
 		least, most int
 		do          func(*stage, []string) error
 	}{
-		"say": {2, 2, slackSay}, "reply": {2, 2, slackReply}, "press": {2, 3, slackPress}, "command": {2, 2, slackCommand},
+		"attach": {3, 3, slackAttach}, "say": {2, 2, slackSay}, "reply": {2, 2, slackReply}, "press": {2, 3, slackPress}, "command": {2, 2, slackCommand},
 		"await": {1, 1, slackAwait}, "told": {2, 2, slackTold}, "show": {0, 0, slackShow}, "count": {2, 2, slackCount}, "settle": {0, 0, slackSettle},
 		"fault": {2, 4, slackFault}, "heal": {0, 0, slackHeal}, "stop": {1, 1, slackStop}, "archive": {0, 0, slackArchive}, "revoke": {0, 0, slackRevoke},
 	}[args[0]]
@@ -99,6 +99,16 @@ func commandSlack(s *stage, args []string) error {
 
 func slackSay(s *stage, args []string) error {
 	m, err := s.slack.Say(slacktest.Said{User: s.slack.people[args[0]], Channel: s.slack.id, Text: args[1]})
+	s.slack.thread = m.TS
+	return s.taken(err)
+}
+
+// slackAttach is slack say with a file, and a picture.
+func slackAttach(s *stage, args []string) error {
+	m, err := s.slack.Say(slacktest.Said{
+		User: s.slack.people[args[0]], Channel: s.slack.id, Text: args[1],
+		Files: map[string][]byte{args[2]: []byte(s.ts.ReadFile(args[2])), "picture.png": {0x89, 0, 1}},
+	})
 	s.slack.thread = m.TS
 	return s.taken(err)
 }

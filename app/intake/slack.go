@@ -41,6 +41,7 @@ type SlackAPI interface {
 	User(ctx context.Context, id string) (slack.User, error)
 	Thread(ctx context.Context, channel, thread, before string) ([]slack.Said, error)
 	Permalink(ctx context.Context, channel, ts string) (string, error)
+	File(ctx context.Context, address string, limit int) ([]byte, error)
 }
 
 // SlackHub is what deciding in Slack asks of GitHub.
@@ -149,6 +150,11 @@ func (p *Slack) rule(ctx context.Context, d anvil.Delivery, told slackTold, read
 	if asked.Context, err = p.context(ctx, self, told); err != nil {
 		return anvil.Ruling{}, err
 	}
+	files, err := p.files(ctx, told)
+	if err != nil {
+		return anvil.Ruling{}, err
+	}
+	asked.Context += files
 	repo, problem, choices, err := p.repository(ctx, told, &thread, &asked)
 	switch {
 	case err != nil || problem != nil && choices == nil:

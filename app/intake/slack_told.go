@@ -26,6 +26,7 @@ type slackTold struct {
 	Value     string
 	Bot       string // id of the app's bot, where Slack tells it
 	Command   string
+	Files     []slackFile
 	Ephemeral bool // only the person sees the message whose button was pressed
 }
 
@@ -52,6 +53,7 @@ func (t *slackTold) event(body []byte) error {
 			Thread                              string `json:"thread_ts"`
 			ChannelType                         string `json:"channel_type"`
 			UserTeam                            string `json:"user_team"`
+			Files                               []slackFile
 		}
 	}
 	if err := json.Unmarshal(body, &p); err != nil {
@@ -59,7 +61,7 @@ func (t *slackTold) event(body []byte) error {
 	}
 	e := p.Event
 	t.Team, t.Type, t.User, t.Text, t.Channel, t.Message, t.Thread = p.Team, e.Type, e.User, e.Text, e.Channel, e.TS, e.Thread
-	t.UserTeam, t.Direct = e.Team, e.ChannelType == "im"
+	t.UserTeam, t.Direct, t.Files = e.Team, e.ChannelType == "im", e.Files
 	if e.UserTeam != "" {
 		t.UserTeam = e.UserTeam
 	}
