@@ -75,8 +75,7 @@ func (s *stage) ask() error {
 	}
 	text := "@anvil fix the failing test in " + s.repo.FullName()
 	s.say("@%s says in #greeter in Slack: %s", s.person.Login, text)
-	_, err := s.slack.Say(slacktest.Said{User: s.person.Login, Channel: "greeter", Text: text})
-	return err
+	return s.slack.Type(s.person.Login, "greeter", text)
 }
 
 // inSlack is what the app says last in the newest thread; nil if it says nothing.

@@ -39,6 +39,12 @@ func (s *Server) Say(said Said) (Message, error) {
 	return m.copy(), nil
 }
 
+// Type begins a thread in somebody's name.
+func (s *Server) Type(user, channel, text string) error {
+	_, err := s.Say(Said{User: user, Channel: channel, Text: text})
+	return err
+}
+
 func sortedKeys(m map[string][]byte) []string {
 	var all []string
 	for k := range m {
