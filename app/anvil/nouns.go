@@ -138,6 +138,7 @@ const (
 	VerbApprove Verb = "approve" // carry out the plan that waits
 	VerbRelease Verb = "release" // publish the held change that the argument names
 	VerbHandoff Verb = "handoff" // say how to go on by hand
+	VerbRepair  Verb = "repair"  // make the failed checks of the pull request pass
 	VerbReview  Verb = "review"  // take up the comments of the review that asks for changes
 )
 
@@ -180,6 +181,9 @@ type Command struct {
 	Prompt   Prompt  `json:"prompt"`
 	// Review is the review that the task takes up, if it does.
 	Review *Review `json:"review,omitempty"`
+	// Repairs counts the tasks in a row, this one included, that failed checks of a
+	// pull request opened by themselves; 0: a person asked.
+	Repairs int `json:"repairs,omitempty"`
 	// Notices are things the requester should know though the task goes on,
 	// such as a second command in the same comment.
 	Notices []*Problem `json:"notices,omitempty"`

@@ -224,6 +224,27 @@ func press(s *stage, args []string) error {
 	return caused(s, args[0], "POST", fmt.Sprintf("check-runs/%d/press", all[len(all)-1].ID), map[string]string{"button": button})
 }
 
+// ci BRANCH NAME CONCLUSION LOG|@FILE: a job of somebody's CI ends on the head of a branch
+func ci(s *stage, args []string) error {
+	if err := words(args, 4, 4, "ci BRANCH NAME CONCLUSION LOG|@FILE"); err != nil {
+		return err
+	}
+	in := githubtest.CIResult{Branch: args[0], Name: args[1], Conclusion: args[2], Log: text(s, args[3])}
+	if err := s.GitHub.Ask("POST", "repositories/"+s.Repository+"/ci", in, nil); err != nil {
+		return err
+	}
+	var all []githubtest.Delivery
+	if err := s.GitHub.Ask("GET", "deliveries?wait=30s", nil, &all); err != nil {
+		return err
+	}
+	for _, d := range all {
+		if d.Event == "check_suite" && d.Action == "completed" {
+			s.last.delivery = d.GUID
+		}
+	}
+	return nil
+}
+
 // take NAME REGEXP: the first group of what was shown last becomes $NAME
 func take(s *stage, args []string) error {
 	if err := words(args, 2, 2, "take NAME REGEXP"); err != nil {

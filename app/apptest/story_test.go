@@ -80,6 +80,7 @@ func TestStories(t *testing.T) {
 			"take":     plain(take),
 			"review":   plain(review),
 			"press":    plain(press),
+			"ci":       plain(ci),
 			"commit":   plain(commit),
 			"rename":   plain(rename),
 			"archive":  plain(archive),

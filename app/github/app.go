@@ -59,6 +59,7 @@ type App struct {
 	bot      string // whose token it is
 	agent    string
 	wire     http.RoundTripper
+	base     http.RoundTripper // below wire, for what needs no credentials
 	timeout  time.Duration
 	now      func() time.Time
 	log      *slog.Logger
@@ -119,6 +120,7 @@ func New(c Config) (*App, error) {
 		pauses: map[int64]time.Time{},
 		names:  map[int64]name{},
 	}
+	a.base = c.Transport
 	a.wire = &wire{base: c.Transport, host: api.Host, scheme: api.Scheme}
 	return a, nil
 }

@@ -39,6 +39,7 @@ type GitHub interface {
 	PullRequest(ctx context.Context, repo anvil.Repository, number int) (github.PullRequest, error)
 	Reviews(ctx context.Context, repo anvil.Repository, number int) ([]github.Review, error)
 	ReviewComments(ctx context.Context, repo anvil.Repository, number int, review int64) ([]anvil.ReviewComment, error)
+	FailingChecks(ctx context.Context, repo anvil.Repository, sha string) ([]github.FailedCheck, error)
 }
 
 // Decider is the decide hop: it reads a stored delivery, asks GitHub what its
@@ -121,6 +122,8 @@ func (d *Decider) rule(ctx context.Context, delivery anvil.Delivery) (anvil.Ruli
 		return anvil.Ruling{Decision: anvil.Accepted}, d.installation(ctx, *reading.Change)
 	case reading.Gone != nil:
 		return anvil.Ruling{Decision: anvil.Accepted}, d.end(ctx, *reading.Gone)
+	case reading.Broken != nil:
+		return d.broken(ctx, *reading.Broken, reader, delivery.ReceivedAt)
 	case reading.Press != nil:
 		return d.pressed(ctx, *reading.Press, reader, delivery.ReceivedAt)
 	case reading.Request == nil:
@@ -208,6 +211,8 @@ func (d *Decider) act(ctx context.Context, c anvil.Command, reader Reader, came 
 		return d.approve(ctx, c, latest)
 	case anvil.VerbRelease:
 		return d.release(ctx, c, latest, came)
+	case anvil.VerbRepair:
+		return d.repair(ctx, c, reader, latest)
 	case anvil.VerbReview:
 		return d.review(ctx, c, reader, latest)
 	case anvil.VerbHandoff:

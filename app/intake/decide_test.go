@@ -450,6 +450,10 @@ func (g *gate) Reviews(context.Context, anvil.Repository, int) ([]github.Review,
 	return nil, nil
 }
 
+func (g *gate) FailingChecks(context.Context, anvil.Repository, string) ([]github.FailedCheck, error) {
+	return nil, nil
+}
+
 func (g *gate) ReviewComments(context.Context, anvil.Repository, int, int64) ([]anvil.ReviewComment, error) {
 	return nil, nil
 }

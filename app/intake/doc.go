@@ -38,7 +38,7 @@
 // all lines up to the next command or the end of the comment, quotes and code
 // included, for they are what the instruction speaks of. Where nothing follows
 // on the line of /anvil, it begins on the next one. help, status, stop, retry,
-// review and handoff, alone on the line, are verbs; approve and release also with
+// review, repair and handoff, alone on the line, are verbs; approve and release also with
 // the name of what they are about. plan and new stand before an instruction, and
 // what follows aside is not heard. A second command in a comment is not run, and
 // its author is told so.
@@ -49,6 +49,10 @@
 //
 // What comes from another place than GitHub is read by a [Place], such as [Linear]. Whoever
 // speaks there is heard as the account at GitHub that they are linked to.
+//
+// Checks of others that fail on such a pull request are an instruction too, by the same
+// choice of the rules, in the name of whoever asked for the change and at most twice in
+// a row.
 //
 // The label and an assignment to the App's bot are commands without words: do
 // what the issue asks.

@@ -26,6 +26,7 @@ var verbs = map[string]anvil.Verb{
 	"retry":   anvil.VerbRetry,
 	"handoff": anvil.VerbHandoff,
 	"review":  anvil.VerbReview,
+	"repair":  anvil.VerbRepair,
 	"approve": anvil.VerbApprove, // or with what is approved
 	"release": anvil.VerbRelease, // with the tree that is released
 }
@@ -36,7 +37,7 @@ var before = map[string]anvil.Verb{
 	"new":  anvil.VerbNew,
 }
 
-var verbNames = []string{"help", "status", "stop", "retry", "plan", "approve", "release", "new", "review", "handoff", "aside"}
+var verbNames = []string{"help", "status", "stop", "retry", "plan", "approve", "release", "new", "review", "repair", "handoff", "aside"}
 
 // named is how a tree or a plan is named: the first digits of its digest.
 var named = regexp.MustCompile(`^[0-9a-f]{7,64}$`)
@@ -96,6 +97,9 @@ func (r Reader) verb(line string, out *said) (anvil.Verb, string) {
 	verb, ok := verbs[word(first)]
 	if !ok {
 		return anvil.VerbDo, line
+	}
+	if verb == anvil.VerbRepair && strings.TrimSpace(rest) != "" {
+		return anvil.VerbDo, line // repair something else than the checks
 	}
 	given := out.options
 	rest, problem := r.options(rest, &given)

@@ -106,8 +106,10 @@ type checkRun struct {
 }
 
 type checkSuite struct {
-	App   *app `json:"app"`
-	Pulls []struct {
+	App        *app   `json:"app"`
+	HeadSHA    string `json:"head_sha"`
+	Conclusion string `json:"conclusion"`
+	Pulls      []struct {
 		Number int `json:"number"`
 	} `json:"pull_requests"`
 }

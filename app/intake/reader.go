@@ -32,13 +32,14 @@ type Reader struct {
 
 // Reading is what a delivery says.
 type Reading struct {
-	// Decision is Pending if Request or Press is to be judged, Accepted if Change or
+	// Decision is Pending if Request, Press or Broken is to be judged, Accepted if Change or
 	// Gone is set, else Ignored.
 	Decision anvil.Decision
 	// Reason is why it is ignored, as `CODE: sentence.`
 	Reason  string
 	Request *Request
 	Press   *Press
+	Broken  *Broken
 	Change  *Change
 	Gone    *Gone
 }
@@ -69,6 +70,9 @@ func (r Reader) Parse(d anvil.Delivery) (Reading, error) {
 		return r.installation(d.Event, &p), nil
 	}
 	if reading := gone(d.Event, &p); reading != nil {
+		return *reading, nil
+	}
+	if reading := r.broken(d, &p); reading != nil {
 		return *reading, nil
 	}
 	if reading := r.speaker(&p); reading != nil {

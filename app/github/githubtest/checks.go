@@ -30,6 +30,7 @@ type CheckRun struct {
 	Updates     int           `json:"updates"`
 
 	suite int64
+	log   string // of the job behind it
 }
 
 // Annotation is what a check run says about lines of a file.

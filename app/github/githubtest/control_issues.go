@@ -131,6 +131,13 @@ func (s *Server) controlIssues(mux *http.ServeMux) {
 		}
 		return s.review(repo.ID, int(pathInt(r, "number")), user.ID, in)
 	})
+	on(mux, "POST "+one+"/ci", func(r *http.Request, in CIResult) (any, error) {
+		repo, err := s.where(r)
+		if err != nil {
+			return nil, err
+		}
+		return s.ci(repo.ID, in)
+	})
 	on(mux, "POST "+one+"/check-runs/{check}/press", func(r *http.Request, in struct {
 		User   string `json:"user"`
 		Button string `json:"button"`

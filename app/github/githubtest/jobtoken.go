@@ -13,24 +13,13 @@ const actionsApp = "github-actions"
 func (s *Server) JobToken(name string, permissions map[string]string) (string, error) {
 	s.mu.Lock()
 	repo, err := s.repository(name)
-	var app *App
-	for _, a := range s.apps {
-		if a.Slug == actionsApp {
-			app = a
-		}
-	}
 	s.mu.Unlock()
 	if err != nil {
 		return "", err
 	}
-	if app == nil {
-		made, err := s.createApp(App{Slug: actionsApp, Permissions: map[string]string{
-			"contents": "write", "issues": "write", "pull_requests": "write", "checks": "write", "actions": "write",
-		}})
-		if err != nil {
-			return "", err
-		}
-		app = &made
+	app, err := s.actions()
+	if err != nil {
+		return "", err
 	}
 	inst, err := s.install(app.ID, repo.Owner.ID, nil)
 	if err != nil {
@@ -45,4 +34,19 @@ func (s *Server) JobToken(name string, permissions map[string]string) (string, e
 	shown := s.issuer.installationToken(&inst, t)
 	s.tokens[shown] = t
 	return shown, nil
+}
+
+// actions is the App of GitHub Actions, made when it is needed first.
+func (s *Server) actions() (App, error) {
+	s.mu.Lock()
+	for _, a := range s.apps {
+		if a.Slug == actionsApp {
+			defer s.mu.Unlock()
+			return *a, nil
+		}
+	}
+	s.mu.Unlock()
+	return s.createApp(App{Slug: actionsApp, Permissions: map[string]string{
+		"contents": "write", "issues": "write", "pull_requests": "write", "checks": "write", "actions": "write",
+	}})
 }

@@ -116,6 +116,7 @@ func (s *Server) servePages() http.Handler {
 	mux.HandleFunc("POST /{owner}/{repo}/issues/{number}/comments", s.commentForm)
 	mux.HandleFunc("POST /{owner}/{repo}/issues/{number}/{verb}", s.issueForm)
 	mux.HandleFunc("GET /{owner}/{repo}/runs/{check}", s.checkPage)
+	mux.HandleFunc("GET /{owner}/{repo}/runs/{check}/log", s.checkLog)
 	mux.HandleFunc("POST /{owner}/{repo}/runs/{check}", s.checkForm)
 	mux.HandleFunc("GET /{owner}/{repo}/actions/runs/{run}", s.runPage)
 	mux.HandleFunc("GET /{owner}/{repo}/actions/runs/{run}/job/{job}", s.runPage)

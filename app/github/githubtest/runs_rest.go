@@ -212,6 +212,9 @@ func (s *Server) getJob(c *call) answer {
 func (s *Server) getJobLog(c *call) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if place, of := s.logOf(c); of {
+		return answer{status: http.StatusFound, header: map[string]string{"Location": place}}
+	}
 	r, j, refused := s.jobOf(c)
 	if refused != nil {
 		return *refused
