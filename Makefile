@@ -33,7 +33,7 @@ test: ## every test that runs anywhere with Go and git
 
 .PHONY: test-agents
 test-agents: ## the real Codex CLI and Claude Code, installed by npm, from an issue to a pull request with a scripted model, and OpenCode by its protocol; and Linear's and Slack's own clients against the simulated ones
-	.ci/agents $(AGENTS) $(CODEX) $(CLAUDE) $(INSPECTOR) $(LINEAR) $(SLACK_API)
+	.ci/agents $(AGENTS) $(CODEX) $(CLAUDE) $(OPENCODE) $(INSPECTOR) $(LINEAR) $(SLACK_API)
 	ANVIL_AGENTS=$(AGENTS)/node_modules/.bin go test -count=1 -timeout 10m -run 'TestReal' ./action/agent ./app/apptest ./app/gateway/modeltest ./app/tools ./app/linear/lineartest ./app/slack/slacktest
 
 .PHONY: test-workflows
