@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/seed-bc0cc349/anvil/app/anvil"
 	"github.com/seed-bc0cc349/anvil/app/sanitize"
 )
 
@@ -12,14 +11,6 @@ import (
 type Absent struct {
 	Submodules, LFS    int
 	Submodule, Pointer sanitize.Text // the first of them
-}
-
-func absentOf(run anvil.Run) Absent {
-	if run.Report == nil {
-		return Absent{}
-	}
-	a := run.Report.Absent
-	return Absent{a.Submodules, a.LFS, sanitize.From(a.Submodule), sanitize.From(a.Pointer)}
 }
 
 // told is a paragraph for people who read what was made without it; empty if nothing was absent.

@@ -215,6 +215,15 @@ func Spans(all []anvil.Span) string {
 	return strings.Join(parts, ", ")
 }
 
+// absentOf is what a run's runner told that it did without.
+func absentOf(run anvil.Run) Absent {
+	if run.Report == nil {
+		return Absent{}
+	}
+	a := run.Report.Absent
+	return Absent{a.Submodules, a.LFS, sanitize.From(a.Submodule), sanitize.From(a.Pointer)}
+}
+
 // refusedOf lists what a run was not allowed to reach, what can be allowed first, and
 // the entries that would allow it. Which hosts are in it is up to the agent: the
 // entries are an offer to people who know the host.

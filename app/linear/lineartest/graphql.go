@@ -12,6 +12,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/parser"
 	"github.com/vektah/gqlparser/v2/validator"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 )
 
 //go:embed schema.graphql
@@ -93,7 +94,7 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 		s.answer(w, r, nil, &failure{status: http.StatusBadRequest, message: "Rate limit exceeded", kind: "ratelimited", code: "RATELIMITED"})
 		return
 	}
-	doc, errs := gqlparser.LoadQuery(schema, q.Query)
+	doc, errs := gqlparser.LoadQueryWithRules(schema, q.Query, rules.NewDefaultRules())
 	if len(errs) > 0 {
 		s.answer(w, r, nil, &failure{status: http.StatusBadRequest, message: errs.Error(), kind: "graphql error", code: "GRAPHQL_VALIDATION_FAILED"})
 		return
