@@ -33,6 +33,8 @@ type town struct {
 	config  string // the server's configuration file
 
 	bin, runnerStarts, agentStarts string
+	// warm is a file: while it is there, the runner's machine keeps mirrors.
+	warm string
 }
 
 // newTown raises it. The runner is the real one; the agent notes when it began,
@@ -42,11 +44,15 @@ func newTown(t *testing.T, bin string) *town {
 	dir := t.TempDir()
 	w := &town{
 		bin: bin, runnerStarts: filepath.Join(dir, "runner-starts"), agentStarts: filepath.Join(dir, "agent-starts"),
+		warm:   filepath.Join(dir, "warm"),
 		config: filepath.Join(dir, "anvil.yaml"), secret: "a webhook secret that only this measurement knows",
 	}
 	stamp := filepath.Join(bin, "stamp")
 	hub, err := githubtest.Start(githubtest.Options{
-		Dir: filepath.Join(dir, "github"), Runner: githubtest.Runner{Command: []string{stamp, w.runnerStarts, filepath.Join(bin, "anvil-runner"), "run"}},
+		Dir: filepath.Join(dir, "github"), Runner: githubtest.Runner{Command: []string{
+			"sh", "-c", `if [ -e "$0" ]; then export ANVIL_MIRRORS="$0.mirrors"; fi; exec "$@"`, w.warm,
+			stamp, w.runnerStarts, filepath.Join(bin, "anvil-runner"), "run",
+		}},
 	})
 	if err != nil {
 		t.Fatal(err)
