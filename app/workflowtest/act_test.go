@@ -67,8 +67,10 @@ func TestWorkflowMakesAPullRequest(t *testing.T) {
 	if err := json.Unmarshal(dispatches[0].Request, &body); err != nil {
 		t.Fatal(err)
 	}
-	if got := sortedKeys(body.Inputs); !slices.Equal(got, dispatchInputs) {
-		t.Errorf("the server dispatched the inputs %v, want %v", got, dispatchInputs)
+	// A runner is named only where the rules choose one.
+	want := slices.DeleteFunc(slices.Clone(dispatchInputs), func(name string) bool { return name == "runner" })
+	if got := sortedKeys(body.Inputs); !slices.Equal(got, want) {
+		t.Errorf("the server dispatched the inputs %v, want %v", got, want)
 	}
 	if strings.Contains(log, jobToken) {
 		t.Error("the job's token is in the job's log")
