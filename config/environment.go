@@ -96,7 +96,7 @@ func (c RegistryCredential) Any() bool { return c.Helper != "" || c.User != "" }
 
 var (
 	registryHost = regexp.MustCompile(`^[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?$`)
-	registryPath = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$`)
+	registryPath = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]*$`)
 	helperName   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 )
 
@@ -107,7 +107,7 @@ func (c *Config) checkEnvironment(ps *Problems) {
 		ps.add(CodeValue, at+".registry", "Write HOST or HOST:PORT, such as ghcr.io", "%q is not a registry", withoutUser(e.Registry))
 	}
 	for path, value := range map[string]string{".prefix": e.Prefix, ".repository": e.Repository} {
-		if value != "" && !registryPath.MatchString(value) {
+		if value != "" && (len(value) > 128 || !registryPath.MatchString(value)) {
 			ps.add(CodeValue, at+path, "Write letters, digits, dots, dashes and slashes", "%q is not a path", value)
 		}
 	}

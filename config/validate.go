@@ -36,7 +36,7 @@ func (c *Config) check() Problems {
 
 func (c *Config) checkContainment(ps *Problems) {
 	oneOf(ps, "containment.mode", c.Containment.Mode, "auto", "docker", "podman", "bubblewrap", "none")
-	if c.Containment.Image != "" && !imageName.MatchString(c.Containment.Image) {
+	if i := c.Containment.Image; i != "" && (len(i) > mostImage || !imageName.MatchString(i)) {
 		ps.add(CodeValue, "containment.image", "Write NAME:TAG or NAME@sha256:…", "%q is not the name of an image", c.Containment.Image)
 	}
 	if c.Containment.Image != "" && (c.Containment.Mode == "bubblewrap" || c.Containment.Mode == "none") {
@@ -73,8 +73,11 @@ func (c *Config) checkContainment(ps *Problems) {
 	}
 }
 
+// mostImage is how long an image's name is at most, in bytes.
+const mostImage = 255
+
 // imageName is what an image is named by: no option, no space.
-var imageName = regexp.MustCompile(`^[a-z0-9][A-Za-z0-9._:/@-]{0,254}$`)
+var imageName = regexp.MustCompile(`^[a-z0-9][A-Za-z0-9._:/@-]*$`)
 
 func (c *Config) checkServer(ps *Problems) {
 	_, port, err := net.SplitHostPort(c.Listen)

@@ -54,11 +54,12 @@ var (
 	channels     = []string{"github", "slack", "linear"} // in no order
 )
 
-// reviewer is a login, or a team as ORG/TEAM. label is what GitHub takes for one.
+// reviewer is a login, or a team as ORG/TEAM. label is what GitHub takes for one, but for
+// its length: a pattern that counts keeps a class of thousands so many times.
 var (
 	reviewer = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,38}(/[a-z0-9_][a-z0-9_-]{0,99})?$`)
-	label    = regexp.MustCompile(`^[^\s\p{C},]([^\p{C},]{0,48}[^\s\p{C},])?$`)
-	name     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,99}$`) // of an engine, a model, or a runner's label
+	label    = regexp.MustCompile(`^[^\s\p{C},]([^\p{C},]*[^\s\p{C},])?$`)
+	name     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@+-]*$`) // of an engine, a model, or a runner's label
 )
 
 // file is a file of rules. config/policy.example.yml is its manual.
@@ -185,9 +186,9 @@ func (f *file) fault(validRef func(string) error) (key, what, next string) {
 
 // badList is fault's, about lists of names.
 func (f *file) badList() (key, what, next string) {
-	named := func(form *regexp.Regexp) func(string) string {
+	named := func(form *regexp.Regexp, most int) func(string) string {
 		return func(value string) string {
-			if !form.MatchString(value) {
+			if utf8.RuneCountInString(value) > most || !form.MatchString(value) {
 				return "is no such name"
 			}
 			return ""
@@ -210,11 +211,11 @@ func (f *file) badList() (key, what, next string) {
 			}
 			return ""
 		}, "Write some of: " + strings.Join(channels, ", "), maxNames, "names"},
-		{"engines", f.Engines, named(name), "Write names of engines as the server has them", maxNames, "names"},
-		{"models", f.Models, named(name), "Write names of models as the server has them", maxNames, "names"},
-		{"runners", f.Runners, named(name), "Write labels of runners such as ubuntu-latest", maxNames, "labels"},
-		{"pull_request.labels", f.PullRequest.Labels, named(label), "Write names of labels of 1 to 50 characters", maxNames, "labels"},
-		{"pull_request.reviewers", f.PullRequest.Reviewers, named(reviewer), "Write logins, or teams as ORGANISATION/TEAM", 15, "reviewers"},
+		{"engines", f.Engines, named(name, 100), "Write names of engines as the server has them", maxNames, "names"},
+		{"models", f.Models, named(name, 100), "Write names of models as the server has them", maxNames, "names"},
+		{"runners", f.Runners, named(name, 100), "Write labels of runners such as ubuntu-latest", maxNames, "labels"},
+		{"pull_request.labels", f.PullRequest.Labels, named(label, 50), "Write names of labels of 1 to 50 characters", maxNames, "labels"},
+		{"pull_request.reviewers", f.PullRequest.Reviewers, named(reviewer, 140), "Write logins, or teams as ORGANISATION/TEAM", 15, "reviewers"},
 	} {
 		if len(c.lines) > c.most {
 			return c.key, fmt.Sprintf("%d %s", len(c.lines), c.noun), fmt.Sprintf("Use at most %d", c.most)

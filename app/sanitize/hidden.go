@@ -3,6 +3,7 @@ package sanitize
 import (
 	"regexp"
 	"strings"
+	"unicode/utf8"
 )
 
 var (
@@ -16,8 +17,12 @@ var (
 	footnote    = regexp.MustCompile(`\[\^([^\s\[\]]+)\]:[^\n]*(?:\n[ \t]*[^\s][^\n]*)*`)
 	fenceInfo   = regexp.MustCompile("(?m)^([ \t>*+\\-0-9.)]*(?:`{3,}|~{3,}))[ \t]*([^\n`]*[^\\s`])[ \t]*$")
 	language    = regexp.MustCompile(`^[A-Za-z0-9_+#.-]{1,20}$`)
-	plainWord   = regexp.MustCompile(`^[\pL\pN_.-]{0,24}$`)
+	plainWord   = regexp.MustCompile(`^[\pL\pN_.-]*$`)
 )
+
+// mostWord is how long a plain word is at most, in characters. It is not in the pattern,
+// where each of a class of thousands would be kept so many times.
+const mostWord = 24
 
 // shown takes out of a Markdown text what its reader does not see: comments,
 // attributes, titles, descriptions of pictures, definitions that nothing
@@ -34,7 +39,7 @@ func (p prose) shown(text string, count tally) string {
 	text = p.replace(text, declaration, take("HTML declaration"))
 	text = p.tags(text, count)
 	text = p.replace(text, picture, func(text string, m []int) string {
-		if plainWord.MatchString(text[m[2]:m[3]]) {
+		if word := text[m[2]:m[3]]; utf8.RuneCountInString(word) <= mostWord && plainWord.MatchString(word) {
 			return text[m[0]:m[1]]
 		}
 		count["image description"]++
