@@ -208,14 +208,20 @@ func react(s *stage, args []string) error {
 	return nil
 }
 
-// press USER BUTTON: of the newest check run; rerun is GitHub's own, and rerun-all that of its suite
+// press USER BUTTON [older]: of the newest check run, or of the one before it; rerun is GitHub's own, and rerun-all that of its suite
 func press(s *stage, args []string) error {
-	if err := words(args, 2, 2, "press USER BUTTON"); err != nil {
+	if err := words(args, 2, 3, "press USER BUTTON [older]"); err != nil {
 		return err
 	}
 	all, err := list[githubtest.CheckRun](s.GitHub, s.Repository, "check-runs")
 	if err != nil || len(all) == 0 {
 		return errors.Join(err, errors.New("there is no check run"))
+	}
+	if len(args) == 3 {
+		if args[2] != "older" || len(all) < 2 {
+			return errors.New("there is no such check run")
+		}
+		all = all[:len(all)-1]
 	}
 	button := args[1]
 	if own, is := map[string]string{"rerun": "", "rerun-all": "*"}[button]; is {
