@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"log/slog"
 	"mime"
 	"net/http"
@@ -113,18 +112,9 @@ func (h *Linear) check(w http.ResponseWriter, r *http.Request, place *place) ([]
 		return nil, badLinearSignature, http.StatusUnauthorized
 	}
 	tooBig := anvil.Problemf("LIN_TOO_BIG", "Linear sends no such delivery", "the body is larger than %d bytes", maxLinear)
-	if r.ContentLength > maxLinear {
-		return nil, tooBig, http.StatusRequestEntityTooLarge
-	}
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(5 * time.Second)) // Linear waits no longer
-	body, err := place.read(http.MaxBytesReader(w, r.Body, maxLinear), r.ContentLength)
-	switch _, over := errors.AsType[*http.MaxBytesError](err); {
-	case over:
-		return nil, tooBig, http.StatusRequestEntityTooLarge
-	case errors.Is(err, errFull):
-		return nil, busy, http.StatusServiceUnavailable
-	case err != nil:
-		return nil, anvil.Problemf("WH_BODY", next, "the body could not be read").Because(err), http.StatusBadRequest
+	body, problem, status := place.bounded(w, r, maxLinear, 5*time.Second, tooBig, next) // Linear waits no longer
+	if problem != nil {
+		return nil, problem, status
 	}
 	mac := hmac.New(sha256.New, h.secret)
 	mac.Write(body)

@@ -3,8 +3,12 @@ package hook
 import (
 	"errors"
 	"io"
+	"net/http"
+	"time"
 
 	"golang.org/x/sync/semaphore"
+
+	"github.com/seed-bc0cc349/anvil/app/anvil"
 )
 
 // roomBytes is what all bodies may take at once: two of the largest, or some sixty of
@@ -25,6 +29,26 @@ var errFull = errors.New("there is no room for the body")
 type place struct {
 	room  *semaphore.Weighted
 	taken int64
+}
+
+// bounded reads a request's body of at most most bytes, for which its sender is given a
+// time. If it can't be had, problem and status are the answer; next says what to do
+// where the sender broke off.
+func (p *place) bounded(w http.ResponseWriter, r *http.Request, most int64, within time.Duration, tooBig *anvil.Problem, next string) (body []byte, problem *anvil.Problem, status int) {
+	if r.ContentLength > most {
+		return nil, tooBig, http.StatusRequestEntityTooLarge
+	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(within))
+	body, err := p.read(http.MaxBytesReader(w, r.Body, most), r.ContentLength)
+	switch _, over := errors.AsType[*http.MaxBytesError](err); {
+	case over:
+		return nil, tooBig, http.StatusRequestEntityTooLarge
+	case errors.Is(err, errFull):
+		return nil, busy, http.StatusServiceUnavailable
+	case err != nil:
+		return nil, anvil.Problemf("WH_BODY", next, "the body could not be read").Because(err), http.StatusBadRequest
+	}
+	return body, nil, 0
 }
 
 // read reads a body of which length bytes are promised, or, if it is negative, MaxBody

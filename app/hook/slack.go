@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"mime"
@@ -135,18 +134,9 @@ func (h *Slack) check(w http.ResponseWriter, r *http.Request, place *place) ([]b
 		return nil, anvil.Problemf("SLK_STALE", fmt.Sprintf("Check the server's clock (skew %.0f s)", skew.Seconds()), "the request was signed at another time"), http.StatusUnauthorized
 	}
 	tooBig := anvil.Problemf("WH_TOO_BIG", "Slack sends no such request", "the body is larger than %d bytes", maxSlack)
-	if r.ContentLength > maxSlack {
-		return nil, tooBig, http.StatusRequestEntityTooLarge
-	}
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(3 * time.Second)) // Slack waits no longer
-	body, err := place.read(http.MaxBytesReader(w, r.Body, maxSlack), r.ContentLength)
-	switch _, over := errors.AsType[*http.MaxBytesError](err); {
-	case over:
-		return nil, tooBig, http.StatusRequestEntityTooLarge
-	case errors.Is(err, errFull):
-		return nil, busy, http.StatusServiceUnavailable
-	case err != nil:
-		return nil, anvil.Problemf("WH_BODY", "Send the request again", "the body could not be read").Because(err), http.StatusBadRequest
+	body, problem, status := place.bounded(w, r, maxSlack, 3*time.Second, tooBig, "Send the request again") // Slack waits no longer
+	if problem != nil {
+		return nil, problem, status
 	}
 	mac := hmac.New(sha256.New, h.secret)
 	fmt.Fprintf(mac, "v0:%s:%s", stamp, body)
