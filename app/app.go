@@ -198,6 +198,7 @@ func (a *App) connect(ctx context.Context) error {
 	}
 	deliverer := &publish.Deliverer{
 		Store: a.store, GitHub: hub, Pulls: hub, Signing: hub, Triage: hub, Checks: hub, Words: words, Markers: markers,
+		Screenshot: a.screenshot,
 		Quarantine: inspection.Open, Done: inspection.Clear, Server: cfg.PublicURL, Patience: patience, Now: now, Log: log,
 		Bot: func(ctx context.Context) (anvil.Actor, error) {
 			who, err := self.get(ctx)
@@ -209,7 +210,7 @@ func (a *App) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	inSlack, err := slackOf(cfg, a.store, hub, decider, markers, now, log)
+	inSlack, err := slackOf(cfg, a.store, hub, decider, markers, a.screenshot, now, log)
 	if err != nil {
 		return err
 	}

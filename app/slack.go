@@ -29,7 +29,7 @@ type slackPlace struct {
 
 // slackOf lets the server be an app of a Slack workspace; it is nil where none is
 // configured. Decider gets the place into its own.
-func slackOf(cfg *config.Config, s *store.Store, hub *github.App, decider *intake.Decider, markers publish.Markers, now func() time.Time, log *slog.Logger) (*slackPlace, error) {
+func slackOf(cfg *config.Config, s *store.Store, hub *github.App, decider *intake.Decider, markers publish.Markers, screenshot func(context.Context, anvil.Run, int) ([]byte, error), now func() time.Time, log *slog.Logger) (*slackPlace, error) {
 	if cfg.Slack.Mode == "" {
 		return nil, nil
 	}
@@ -41,10 +41,11 @@ func slackOf(cfg *config.Config, s *store.Store, hub *github.App, decider *intak
 	p := &slackPlace{
 		door: hook.NewSlack(signing, s, now, log),
 		place: &publish.Slack{
-			Store: s, Talk: client, Markers: markers, Now: now, Log: log,
+			Store: s, Talk: client, Markers: markers, Screenshot: screenshot, Now: now, Log: log,
 			Words: publish.SlackWords{
 				Message:  told(notify.Slack),
 				Question: func(s anvil.Story, person string) slack.Message { return notify.SlackQuestion(notify.Of(s), person) },
+				Titles:   told(notify.SlackTitles),
 				Answer:   func(r anvil.Reply) slack.Message { return notify.SlackAnswer(r.Text, r.Choices) },
 			},
 		},

@@ -34,7 +34,7 @@ func TestTheManifestOfSlackIsWhatTheCodeNeeds(t *testing.T) {
 		}
 	}
 	has("event", app.Events, "app_mention", "message.channels", "message.groups", "message.im", "agent_session_stopped")
-	has("scope", app.Scopes, "app_mentions:read", "channels:history", "groups:history", "im:history", "chat:write", "commands", "files:read", "reactions:write", "users:read")
+	has("scope", app.Scopes, "app_mentions:read", "channels:history", "groups:history", "im:history", "chat:write", "commands", "files:read", "files:write", "reactions:write", "users:read")
 	has("command", app.Commands, "/anvil")
 
 	// As the comments say, three lines and one word make it an app of the mode http.

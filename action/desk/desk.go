@@ -194,7 +194,7 @@ var artifacts = []string{runapi.ArtifactBundle, runapi.ArtifactLog, runapi.Artif
 func (d *Desk) artifact(r *http.Request) (any, error) {
 	name := r.PathValue("name")
 	var to io.Writer = io.Discard
-	if slices.Contains(artifacts, name) {
+	if slices.Contains(artifacts, name) || runapi.IsScreenshot(name) {
 		f, err := d.dir.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 		if err != nil {
 			return nil, err

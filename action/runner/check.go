@@ -47,6 +47,7 @@ func (j *job) verify(work context.Context, w *workspace.Workspace, r *workspace.
 		if record, err = verify.Run(work, plan, bench); err != nil {
 			return record, err
 		}
+		j.takeScreenshots(work, c, env)
 	}
 	j.log.Say("Verification: %s. %s", record.Status, strings.TrimSpace(record.Reason+" ("+record.Source+")"))
 	j.record = &record

@@ -122,6 +122,7 @@ func (j *job) asked(ctx context.Context) bool {
 		j.log.Warn("It is not known whether the agent has asked a question: %v", err)
 		return false
 	}
+	j.views = answer.Views
 	if answer.Waiting {
 		j.log.Say("The agent has asked a person. The work is saved, and goes on with the answer.")
 	}

@@ -28,6 +28,7 @@ func (j *job) report(work, life context.Context) int {
 	if j.raw != nil {
 		j.upload(uploads, runapi.ArtifactStream, j.raw.Bytes())
 	}
+	j.uploadScreenshots(uploads)
 	j.saver.wait(uploads)
 	j.log.Say("Result: %s.", j.finish.Result)
 	j.debugPackage(uploads)

@@ -126,6 +126,8 @@ type job struct {
 	uploaded string          // digest of the bundle, as the server stored it
 	saver    *saver          // nil until the engine is known
 	changed  []workspace.Change
+	views    []runapi.View  // that the agent wants a screenshot of
+	pictures []picture      // of what was verified last
 	record   *verify.Record // nil unless verification took place
 	finish   runapi.FinishRequest
 	state    string // what the server made of it

@@ -276,6 +276,8 @@ type Run struct {
 	// Question is what the agent asked a person; nil if it asked nothing. A run that
 	// is finished while its question has no answer becomes [Waiting].
 	Question *Question
+	// Views are what the agent wants people to see a screenshot of.
+	Views []View
 
 	CreatedAt time.Time
 	ChangedAt time.Time // of the last state change
@@ -365,7 +367,27 @@ type Report struct {
 	Absent Absent `json:"absent,omitzero"`
 	// Spans are how long the parts of the run took, in order.
 	Spans []Span `json:"spans,omitempty"`
+	// Screenshots are pictures of the change.
+	Screenshots []Screenshot `json:"screenshots,omitempty"`
 }
+
+// View is a page of the application that the agent changed. Both are its own words.
+type View struct {
+	Path string `json:"path"`           // below the application's address, such as /login
+	Note string `json:"note,omitempty"` // what people should look at
+}
+
+// Screenshot is a picture of the change. It is the runner's word.
+type Screenshot struct {
+	Title  string `json:"title"`
+	Digest string `json:"digest"` // of the blob, a PNG as it came
+}
+
+// ScreenshotFile is the name under which a task's nth screenshot is published, from 1.
+func ScreenshotFile(n int) string { return fmt.Sprintf("%d.png", n) }
+
+// MaxScreenshots is how many pictures a run hands over at most.
+const MaxScreenshots = 5
 
 // Absent is what a repository keeps outside of itself: how many of each, and the path of
 // the first. It is the runner's word.

@@ -29,6 +29,8 @@ type Rules struct {
 	// the checks.
 	Setup  []string `json:"setup,omitempty"`
 	Verify []string `json:"verify,omitempty"`
+	// Screenshots lists the commands that make pictures of a change, where it was verified.
+	Screenshots []string `json:"screenshots,omitempty"`
 	// VerifyAlways are those of Verify that a command can't replace.
 	VerifyAlways []string `json:"verify_always,omitempty"`
 

@@ -170,7 +170,11 @@ func slackAwait(s *stage, args []string) error {
 	return Await(s.ctx, func() error {
 		all := s.bots()
 		for _, m := range all {
-			if strings.Contains(m.Text+string(m.Blocks), args[0]) {
+			words := m.Text + string(m.Blocks)
+			for _, f := range m.Files {
+				words += f.Title
+			}
+			if strings.Contains(words, args[0]) {
 				return nil
 			}
 		}
@@ -201,6 +205,9 @@ func slackTold(s *stage, args []string) error {
 func slackShow(s *stage, args []string) error {
 	for _, m := range s.slack.Messages(s.slack.id, s.slack.thread) {
 		fmt.Fprintf(s.ts.Stdout(), "%s (edits %d, unfurls %v, to %q): %s %s\n", m.User, m.Edits, m.Unfurls, m.EphemeralTo, m.Text, m.Blocks)
+		for _, f := range m.Files {
+			fmt.Fprintf(s.ts.Stdout(), "  file %s (%s, %d bytes): %s\n", f.Name, f.Type, len(f.Bytes), f.Title)
+		}
 	}
 	return nil
 }

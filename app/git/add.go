@@ -11,10 +11,13 @@ import (
 )
 
 // WithFiles writes a tree that is the commit's with files of ours added, by path, or put
-// in the place of those that are there. It returns the tree's name.
+// in the place of those that are there; with no commit it has these files alone. It returns
+// the tree's name.
 func (r *Repository) WithFiles(ctx context.Context, commit string, files map[string][]byte) (string, error) {
-	if err := need(commit); err != nil {
-		return "", fmt.Errorf("adding files: %w", err)
+	if commit != "" {
+		if err := need(commit); err != nil {
+			return "", fmt.Errorf("adding files: %w", err)
+		}
 	}
 	dir, err := os.MkdirTemp(r.dir, "index-")
 	if err != nil {
@@ -29,8 +32,10 @@ func (r *Repository) WithFiles(ctx context.Context, commit string, files map[str
 		}
 		return strings.TrimSpace(string(out)), nil
 	}
-	if _, err := run(nil, "read-tree", commit); err != nil {
-		return "", err
+	if commit != "" {
+		if _, err := run(nil, "read-tree", commit); err != nil {
+			return "", err
+		}
 	}
 	var paths []string
 	for path := range files {

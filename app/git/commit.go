@@ -27,7 +27,13 @@ type Commit struct {
 // CommitTree writes a commit and returns its object name, which depends on
 // nothing but c.
 func (r *Repository) CommitTree(ctx context.Context, c Commit) (string, error) {
-	if err := need(c.Tree, c.Parent); err != nil {
+	args := []string{"commit-tree", "--no-gpg-sign"}
+	ids := []string{c.Tree}
+	if c.Parent != "" {
+		ids = append(ids, c.Parent)
+		args = append(args, "-p", c.Parent)
+	}
+	if err := need(ids...); err != nil {
 		return "", fmt.Errorf("writing a commit: %w", err)
 	}
 	env := append(c.Author.env("AUTHOR"), c.Committer.env("COMMITTER")...)
@@ -35,7 +41,7 @@ func (r *Repository) CommitTree(ctx context.Context, c Commit) (string, error) {
 		dir:   r.dir,
 		env:   env,
 		stdin: strings.NewReader(strings.TrimRight(c.Message, "\n") + "\n"),
-		args:  []string{"commit-tree", "--no-gpg-sign", "-p", c.Parent, "-F", "-", c.Tree},
+		args:  append(args, "-F", "-", c.Tree),
 	})
 	if err != nil {
 		return "", fmt.Errorf("writing a commit: %w", err)

@@ -1,6 +1,7 @@
 package lease
 
 import (
+	"context"
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
@@ -53,6 +54,9 @@ func (s *Server) renew(r *http.Request) (any, error) {
 		return nil, err
 	}
 	answer := runapi.RenewAnswer{ExpiresAt: run.Lease.ExpiresAt, Stop: run.State == anvil.Stopping, Waiting: run.Question != nil && run.Question.Answer == ""}
+	for _, v := range run.Views {
+		answer.Views = append(answer.Views, runapi.View(v))
+	}
 	if answer.Stop {
 		answer.Reason = "a person asked to stop"
 	}
@@ -112,17 +116,22 @@ func (s *Server) plausible(at time.Time, run anvil.Run) time.Time {
 	return at
 }
 
+// records are the artifacts that tell of a run, each bounded like its log.
+var records = []string{runapi.ArtifactLog, runapi.ArtifactVerification, runapi.ArtifactStream, runapi.ArtifactDebug}
+
 func (s *Server) artifact(r *http.Request) (any, error) {
 	id, name := anvil.RunID(r.PathValue("run")), r.PathValue("name")
 	most := s.Terms.LogBytes
-	switch name {
-	case runapi.ArtifactBundle:
+	switch {
+	case runapi.IsScreenshot(name):
+		most = runapi.MaxScreenshotBytes
+	case name == runapi.ArtifactBundle:
 		most = s.Terms.BundleBytes
-	case runapi.ArtifactCheckpoint:
+	case name == runapi.ArtifactCheckpoint:
 		most = s.Terms.BundleBytes
-	case runapi.ArtifactConversation:
+	case name == runapi.ArtifactConversation:
 		most = s.Terms.ConversationBytes
-	case runapi.ArtifactLog, runapi.ArtifactVerification, runapi.ArtifactStream, runapi.ArtifactDebug:
+	case slices.Contains(records, name):
 	default:
 		return nil, artifactError(http.StatusBadRequest, "there is no artifact of this name.")
 	}
@@ -202,11 +211,13 @@ func (s *Server) finish(r *http.Request) (any, error) {
 	case req.Result == runapi.Proposed:
 		to = anvil.Inspecting
 		next = append(next, anvil.Job{Hop: anvil.HopInspect, Key: string(id)})
-		if stored, err := s.Store.Artifact(ctx, id, runapi.ArtifactBundle); err != nil || stored != req.Bundle {
-			if err != nil && !errors.Is(err, anvil.ErrNotFound) {
+		if err := s.uploaded(ctx, id, runapi.ArtifactBundle, req.Bundle); err != nil {
+			return nil, err
+		}
+		for i, picture := range report.Screenshots { // a digest alone could name somebody else's blob
+			if err := s.uploaded(ctx, id, runapi.ScreenshotName(i+1), picture.Digest); err != nil {
 				return nil, err
 			}
-			return nil, artifactError(http.StatusUnprocessableEntity, "the proposal's bundle was not uploaded.")
 		}
 	default:
 		return nil, &runapi.Error{Code: runapi.CodeBody, What: "there is no such result.", Status: http.StatusBadRequest}
@@ -236,6 +247,18 @@ func (s *Server) finish(r *http.Request) (any, error) {
 		return nil, err
 	}
 	return runapi.FinishAnswer{State: string(run.State)}, nil
+}
+
+// uploaded returns an error unless the run uploaded an artifact that has the digest.
+func (s *Server) uploaded(ctx context.Context, id anvil.RunID, name, digest string) error {
+	stored, err := s.Store.Artifact(ctx, id, name)
+	if err != nil && !errors.Is(err, anvil.ErrNotFound) {
+		return err
+	}
+	if err != nil || stored != digest {
+		return artifactError(http.StatusUnprocessableEntity, "the proposal's "+name+" was not uploaded.")
+	}
+	return nil
 }
 
 // finishedBefore answers a repeated finish like the first one.
@@ -293,6 +316,9 @@ func ReportOf(run anvil.Run, req runapi.FinishRequest) *anvil.Report {
 		if i := slices.IndexFunc(req.Spans, func(s runapi.Span) bool { return s.Name == name }); i >= 0 {
 			report.Spans = append(report.Spans, anvil.Span{Name: name, BeganMS: max(0, req.Spans[i].Began), DurationMS: max(0, req.Spans[i].Milliseconds)})
 		}
+	}
+	for _, p := range req.Screenshots[:min(len(req.Screenshots), anvil.MaxScreenshots)] {
+		report.Screenshots = append(report.Screenshots, anvil.Screenshot{Title: cut(p.Title, 200), Digest: cut(p.Digest, 80)})
 	}
 	switch report.Verification.Status {
 	case anvil.Passed, anvil.NotPassed:

@@ -228,6 +228,8 @@ func TestArtifactsThatAreRefused(t *testing.T) {
 		{"no bytes", "log", good, strings.NewReader(""), 422},
 		{"too many bytes", "log", "sha256:" + digestOf(strings.Repeat("x", logBytes+1)), strings.NewReader(strings.Repeat("x", logBytes+1)), 413},
 		{"too many, not declared", "log", good, io.MultiReader(strings.NewReader(strings.Repeat("x", logBytes+1))), 413},
+		{"a sixth picture", "screenshot-6", good, strings.NewReader("log"), 400},
+		{"a picture of no number", "screenshot-01", good, strings.NewReader("log"), 400},
 		{"a bundle with too many", "bundle", good, strings.NewReader(strings.Repeat("x", bundleCap+1)), 413},
 	} {
 		req, err := http.NewRequestWithContext(t.Context(), "PUT", w.http.URL+"/api/v1/runs/"+string(run)+"/artifacts/"+test.name, test.content)
@@ -354,13 +356,23 @@ func TestAFinishThatCannotBe(t *testing.T) {
 	upload(t, h, runapi.ArtifactBundle, "a bundle")
 	_, err = h.Finish(t.Context(), proposal("sha256:"+digestOf("another")))
 	refused(t, "another bundle", err, "CB_ARTIFACT", 422)
+	shown := proposal("sha256:" + digestOf("a bundle"))
+	for what, digest := range map[string]string{"no picture": "", "a picture that was not sent": digestOf("secret"), "a log for a picture": digestOf("a log")} {
+		shown.Screenshots = []runapi.Screenshot{{Title: "x", Digest: "sha256:" + digest}}
+		_, err = h.Finish(t.Context(), shown)
+		refused(t, what, err, "CB_ARTIFACT", 422)
+	}
 	_, err = h.Finish(t.Context(), runapi.FinishRequest{Result: "delivered"})
 	refused(t, "no such result", err, "CB_BODY", 400)
 	if r := w.run(run); r.State != anvil.Working || r.Report != nil {
 		t.Errorf("the run is %s with report %+v", r.State, r.Report)
 	}
-	if _, err := h.Finish(t.Context(), proposal("sha256:"+digestOf("a bundle"))); err != nil {
+	shown.Screenshots = []runapi.Screenshot{{Title: "x", Digest: upload(t, h, runapi.ScreenshotName(1), "a picture").Digest}}
+	if _, err := h.Finish(t.Context(), shown); err != nil {
 		t.Errorf("what is right is refused afterwards: %v", err)
+	}
+	if r := w.run(run); len(r.Report.Screenshots) != 1 || r.Report.Screenshots[0].Title != "x" {
+		t.Errorf("the report shows %+v", r.Report.Screenshots)
 	}
 }
 

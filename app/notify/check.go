@@ -33,6 +33,7 @@ func CheckRun(d Document) github.CheckRun {
 	b.WriteString(debugging(d))
 	b.WriteString(held(d))
 	b.WriteString(verification(d.Verification))
+	b.WriteString(foldedPictures(d))
 	b.WriteString(refused(d))
 	b.WriteString(changed(d.Change))
 	fmt.Fprintf(&b, "Asked for by %s%s.", d.Requester.Login, where(d))

@@ -81,6 +81,7 @@ func ending(d Document) string {
 		b.WriteString(d.Answer.Markdown() + "\n\n")
 	}
 	b.WriteString(verification(d.Verification))
+	b.WriteString(foldedPictures(d))
 	b.WriteString(refused(d))
 	if d.Phase == Done {
 		b.WriteString(changed(d.Change))

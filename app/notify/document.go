@@ -45,6 +45,7 @@ type Document struct {
 	Answer       sanitize.Text
 	Verification *Verification   // nil until a runner reported
 	Change       *Change         // nil until inspection
+	Screenshots  []Picture       // published with the change
 	Held         []sanitize.Text // protected files that hold it
 	Patch        sanitize.Text   // how they are changed
 	ReleasedBy   Person          // who let a change of protected files go
@@ -162,6 +163,12 @@ type File struct {
 	Path                 sanitize.Text
 	Status               string // A, M, D or T
 	Additions, Deletions int
+}
+
+// Picture is a screenshot of a change.
+type Picture struct {
+	Title sanitize.Text
+	URL   string // of the picture itself, for who may see the repository
 }
 
 // Environment is the dev container that a run worked in.

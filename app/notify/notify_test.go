@@ -105,6 +105,12 @@ func inDevContainer(s *anvil.Story) {
 	}
 }
 
+// pictured lets the run have handed over pictures, one with a title that means harm.
+func pictured(s *anvil.Story) {
+	s.Runs[0].Report.Screenshots = []anvil.Screenshot{{Title: "page /login: the new button"}, {Title: "x` ![](https://evil.example) @everyone"}}
+	s.Effects["screenshots/7q2m9x1c4k"] = anvil.Effect{State: anvil.Done, URL: "https://github.example/acme/web/blob/5c0ffee"}
+}
+
 func spent(s *anvil.Story) {
 	s.Usage = anvil.Usage{Calls: 31, Input: 41_200, Cached: 310_000, CacheWrite: 22_000, Output: 9_480, Reasoning: 3_000, CostMicros: 4_021_300}
 }
@@ -188,6 +194,7 @@ func TestGolden(t *testing.T) {
 			s.Task.Command.Notices = []*anvil.Problem{anvil.Problemf("CMD_MULTIPLE", "Post the others as comments of their own.", "the comment has 2 commands, and only the first one runs")}
 		}),
 		"dev-container": story(anvil.Succeeded, merged, spent, inDevContainer),
+		"screenshots":   story(anvil.Succeeded, merged, pictured),
 		"hostile":       story(anvil.Succeeded, merged, hostile),
 		"cost":          story(anvil.Succeeded, merged, spent),
 		"budget-low":    story(anvil.Working, spent, noted(anvil.KindBudgetLow, "$4.02 of the budget of the run ($5.00) are used")),

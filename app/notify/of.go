@@ -27,6 +27,11 @@ func Of(s anvil.Story) Document {
 	if e := s.Effects["push/"+string(s.Task.ID)]; e.State == anvil.Done {
 		d.Published = e.URL
 	}
+	if e := s.Effects["screenshots/"+string(s.Task.ID)]; e.State == anvil.Done && run.Report != nil {
+		for i, p := range run.Report.Screenshots {
+			d.Screenshots = append(d.Screenshots, Picture{sanitize.From(p.Title), e.URL + "/" + anvil.ScreenshotFile(i+1) + "?raw=true"})
+		}
+	}
 	if !s.Task.ClosedAt.IsZero() {
 		d.Took = s.Task.ClosedAt.Sub(s.Task.CreatedAt)
 	}

@@ -49,6 +49,9 @@ func section(d Document, level string) string {
 	b.WriteString(changed(d.Change))
 	b.WriteString(level + " Verification\n\n")
 	b.WriteString(verification(d.Verification))
+	if len(d.Screenshots) > 0 {
+		b.WriteString(level + " Screenshots\n\n" + pictures(d))
+	}
 	b.WriteString(refused(d))
 	b.WriteString("---\n<sub>Made by " + d.Engine.Line(80) + " with Anvil; somebody who did not ask for it should review it.")
 	if d.ReleasedBy.ID != 0 {

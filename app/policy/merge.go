@@ -16,7 +16,7 @@ import (
 //   - of words, numbers and switches, the stricter one;
 //   - of lists that permit (engines, models, runners, channels, network.allow,
 //     protected.allow), what is in both;
-//   - of lists that demand (verify, setup, protected.paths, labels, reviewers), what is
+//   - of lists that demand (verify, setup, screenshots, protected.paths, labels, reviewers), what is
 //     in either, the organisation's first;
 //   - of plain choices (base, engine, model, environment), the repository's.
 //
@@ -30,7 +30,8 @@ func Merge(organisation, repository anvil.Rules) anvil.Rules {
 		Engines: both(o.Engines, r.Engines), Models: both(o.Models, r.Models), Runners: both(o.Runners, r.Runners),
 		Budget: anvil.Limit{CostMicros: less(o.Budget.CostMicros, r.Budget.CostMicros), Tokens: less(o.Budget.Tokens, r.Budget.Tokens)},
 		Setup:  union(o.Setup, r.Setup), Verify: union(o.Verify, r.Verify), VerifyAlways: union(o.VerifyAlways, r.VerifyAlways),
-		Protect: union(o.Protect, r.Protect), MayChange: eitherList(o.MayChange, r.MayChange), AllowHosts: bothHosts(o.AllowHosts, r.AllowHosts),
+		Screenshots: union(o.Screenshots, r.Screenshots),
+		Protect:     union(o.Protect, r.Protect), MayChange: eitherList(o.MayChange, r.MayChange), AllowHosts: bothHosts(o.AllowHosts, r.AllowHosts),
 		Hold: stricter(holds, o.Hold, r.Hold), OthersApprove: o.OthersApprove || r.OthersApprove,
 		PullRequests: stricter(pullRequests, o.PullRequests, r.PullRequests), Signing: stricter(signings, o.Signing, r.Signing),
 		Ready: neither(o.Ready, r.Ready), Labels: union(o.Labels, r.Labels), Reviewers: union(o.Reviewers, r.Reviewers),

@@ -54,7 +54,8 @@ func TestTheStricterWins(t *testing.T) {
 			{"budget: {usd: 2}", "", anvil.Limit{CostMicros: 2e6}}, {"budget: {usd: 2}", "budget: {usd: 0.5}", anvil.Limit{CostMicros: 5e5}},
 			{"budget: {usd: 2}", "budget: {usd: 3, tokens: 7}", anvil.Limit{CostMicros: 2e6, Tokens: 7}},
 		}},
-		"setup": {func(r anvil.Rules) any { return r.Setup }, []row{{"setup: a", "setup: [b, a]", []string{"a", "b"}}}},
+		"setup":       {func(r anvil.Rules) any { return r.Setup }, []row{{"setup: a", "setup: [b, a]", []string{"a", "b"}}}},
+		"screenshots": {func(r anvil.Rules) any { return r.Screenshots }, []row{{"screenshots: a", "screenshots: [b, a]", []string{"a", "b"}}}},
 		"verify": {func(r anvil.Rules) any { return [][]string{r.Verify, r.VerifyAlways} }, []row{
 			{"", "verify: b", [][]string{{"b"}, nil}}, {"verify: a", "", [][]string{{"a"}, {"a"}}}, {"verify: a", "verify: [b, a]", [][]string{{"a", "b"}, {"a"}}},
 		}},

@@ -75,6 +75,7 @@ type file struct {
 	Environment string       `yaml:"environment"`
 	Setup       strict.Lines `yaml:"setup"`
 	Verify      strict.Lines `yaml:"verify"`
+	Screenshots strict.Lines `yaml:"screenshots"`
 	Budget      struct {
 		USD    float64 `yaml:"usd"`
 		Tokens int64   `yaml:"tokens"`
@@ -131,7 +132,7 @@ func parse(text []byte, from string, validRef func(string) error) (anvil.Rules, 
 	}
 	rules := anvil.Rules{
 		Ask: f.Ask, Channels: f.Channels, Base: f.Base, Engine: f.Engine, Model: f.Model, Engines: f.Engines, Models: f.Models,
-		Runners: f.Runners, Environment: f.Environment, Setup: f.Setup, Verify: f.Verify,
+		Runners: f.Runners, Environment: f.Environment, Setup: f.Setup, Verify: f.Verify, Screenshots: f.Screenshots,
 		Budget:  anvil.Limit{CostMicros: int64(math.Round(f.Budget.USD * 1e6)), Tokens: f.Budget.Tokens},
 		Protect: f.Protected.Paths, AllowHosts: f.Network.Allow, Hold: f.Hold, OthersApprove: f.Approvals == "others",
 		PullRequests: f.PullRequests, Signing: f.Signing, Ready: f.PullRequest.Ready, Labels: f.PullRequest.Labels, Reviewers: f.PullRequest.Reviewers,
@@ -159,6 +160,9 @@ func (f *file) fault(validRef func(string) error) (key, what, next string) {
 	}
 	if what := commands(f.Verify); what != "" {
 		return "verify", what, fmt.Sprintf("List 1 to %d command lines, or remove the key to have them detected", maxCommands)
+	}
+	if what := commands(f.Screenshots); what != "" {
+		return "screenshots", what, fmt.Sprintf("List 1 to %d command lines, or remove the key", maxCommands)
 	}
 	if !(f.Budget.USD >= 0 && f.Budget.USD <= maxDollars) {
 		return "budget.usd", "is no amount of US dollars", "Write a number such as 5 or 0.5, or remove the key"

@@ -60,6 +60,8 @@ type Deliverer struct {
 	Words      Words
 	Markers    Markers
 	Quarantine Quarantine
+	// Screenshot returns a picture of a run's report, made safe.
+	Screenshot func(ctx context.Context, run anvil.Run, index int) ([]byte, error)
 	Done       func(run anvil.RunID) // clears the quarantine away
 	// Bot returns the App's bot account, the author of the commit.
 	Bot    func(ctx context.Context) (anvil.Actor, error)
@@ -147,6 +149,9 @@ func (d *Deliverer) deliver(ctx context.Context, story anvil.Story, run anvil.Ru
 		if err := d.readBack(ctx, story, run, pushed); err != nil {
 			return err
 		}
+	}
+	if err := d.screenshots(ctx, story, run); err != nil {
+		return err
 	}
 	if story.Session.PullRequest, err = d.pullRequest(ctx, story, run); err != nil {
 		return err

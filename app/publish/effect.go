@@ -29,7 +29,10 @@ func keyReaction(t anvil.TaskID) string { return "reaction/" + string(t) }
 func keyPush(t anvil.TaskID) string     { return "push/" + string(t) }
 func keyPull(t anvil.TaskID) string     { return "pull/" + string(t) }
 func keyCheck(t anvil.TaskID) string    { return "check/" + string(t) }
-func keyPanel(t anvil.TaskID) string    { return "panel/" + string(t) }
+
+// keyScreenshots' address is where the pictures are shown, each below its file's name.
+func keyScreenshots(t anvil.TaskID) string { return "screenshots/" + string(t) }
+func keyPanel(t anvil.TaskID) string       { return "panel/" + string(t) }
 
 // KeyQuestion is the key of the comment with which a run asks, once, or shows its plan.
 func KeyQuestion(r anvil.RunID) string { return "question/" + string(r) }

@@ -22,6 +22,8 @@ type SlackTalk interface {
 	Whisper(ctx context.Context, channel, thread, user string, m slack.Message) error
 	React(ctx context.Context, channel, ts, name string) error
 	Working(ctx context.Context, channel, thread string, is bool) error
+	Upload(ctx context.Context, channel, thread string, p slack.Picture) error
+	Uploaded(ctx context.Context, channel, thread, name string, since time.Time) (bool, error)
 }
 
 // SlackWords renders what is told in Slack.
@@ -30,6 +32,8 @@ type SlackWords struct {
 	// Question asks a person, by their id, what the agent wants to know.
 	Question func(s anvil.Story, person string) slack.Message
 	Answer   func(anvil.Reply) slack.Message
+	// Titles are those of a task's screenshots.
+	Titles func(anvil.Story) []string
 }
 
 // Slack is the [Place] Slack: one message for each task, which is edited in place. A
@@ -40,8 +44,10 @@ type Slack struct {
 	Talk    SlackTalk
 	Words   SlackWords
 	Markers Markers
-	Now     func() time.Time
-	Log     *slog.Logger
+	// Screenshot returns a picture of a run's report, made safe.
+	Screenshot func(ctx context.Context, run anvil.Run, index int) ([]byte, error)
+	Now        func() time.Time
+	Log        *slog.Logger
 
 	serial   serial      // by thread
 	noAgents atomic.Bool // the workspace shows nothing of agents
@@ -50,7 +56,7 @@ type Slack struct {
 // Show implements [Place].
 func (p *Slack) Show(ctx context.Context, s anvil.Story, t anvil.PlaceThread) error {
 	defer p.serial.lock(t.Thread)()
-	for _, show := range []func(context.Context, anvil.Story, anvil.PlaceThread) error{p.message, p.question, p.working} {
+	for _, show := range []func(context.Context, anvil.Story, anvil.PlaceThread) error{p.message, p.question, p.working, p.screenshots} {
 		if err := p.later(show(ctx, s, t), "the task "+string(s.Task.ID)); err != nil {
 			return err
 		}
@@ -100,6 +106,34 @@ func (p *Slack) question(ctx context.Context, s anvil.Story, t anvil.PlaceThread
 	}
 	_, err := p.post(ctx, s.Task.ID, "slack/"+t.Thread+"/question/"+string(s.Run().ID), t.Thread, p.Words.Question(s, o.Person), "")
 	return err
+}
+
+// screenshots puts the pictures of a change that was published into the thread.
+func (p *Slack) screenshots(ctx context.Context, s anvil.Story, t anvil.PlaceThread) error {
+	if o := s.Task.Outcome; o == nil || o.State != anvil.Succeeded || s.Run().Report == nil {
+		return nil
+	}
+	channel, root := inSlack(t.Thread)
+	for i, title := range p.Words.Titles(s) {
+		name := fmt.Sprintf("anvil-%s-%s", s.Task.ID, anvil.ScreenshotFile(i+1))
+		_, err := once(ctx, p.Store, "slack/"+t.Thread+"/"+name, s.Task.ID,
+			func(begun time.Time) (made, bool, error) {
+				found, err := p.Talk.Uploaded(ctx, channel, root, name, begun)
+				return made{}, found, err
+			},
+			func() (made, error) {
+				b, err := p.Screenshot(ctx, s.Run(), i)
+				if err != nil { // what cannot be read now is not read later
+					p.Log.Warn("a screenshot is not shown in Slack", "task", s.Task.ID, "screenshot", i+1, "error", err)
+					return made{}, nil
+				}
+				return made{}, p.Talk.Upload(ctx, channel, root, slack.Picture{Name: name, Title: title, Bytes: b})
+			})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // working lets Slack show that an agent is at work, with a stop button of Slack's own. It

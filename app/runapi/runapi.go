@@ -75,6 +75,25 @@ const (
 	ArtifactConversation = "conversation" // archive of the engine's own files that it resumes from
 )
 
+// A run hands over at most MaxScreenshots pictures, PNGs of MaxScreenshotBytes each.
+const (
+	MaxScreenshots     = 5
+	MaxScreenshotBytes = 2 << 20
+)
+
+// ScreenshotName is the name of the artifact that is the run's nth picture, from 1.
+func ScreenshotName(n int) string { return fmt.Sprintf("screenshot-%d", n) }
+
+// IsScreenshot reports whether an artifact's name is one of [ScreenshotName].
+func IsScreenshot(name string) bool {
+	for n := range MaxScreenshots {
+		if name == ScreenshotName(n+1) {
+			return true
+		}
+	}
+	return false
+}
+
 // BundleRef is the only ref that a bundle may carry.
 const BundleRef = "refs/anvil/result"
 
@@ -120,6 +139,9 @@ type Assignment struct {
 	// they are.
 	Verify       []string `json:"verify,omitempty"`
 	VerifySource string   `json:"verify_source,omitempty"`
+	// Screenshots lists commands (sh -c lines) that make pictures of the change, where
+	// its checks ran.
+	Screenshots []string `json:"screenshots,omitempty"`
 	// RepairRounds is how often the engine is told of failed checks and may go on.
 	RepairRounds int `json:"repair_rounds,omitempty"`
 	// Model says that the server relays model calls for this run.
@@ -233,6 +255,20 @@ type RenewAnswer struct {
 	// Waiting says that the agent has asked a person: there is nothing to verify
 	// once it has ended; save the work and finish.
 	Waiting bool `json:"waiting,omitempty"`
+	// Views are what the agent wants people to see a screenshot of.
+	Views []View `json:"views,omitempty"`
+}
+
+// View is a page of the application that the agent works at.
+type View struct {
+	Path string `json:"path"`
+	Note string `json:"note,omitempty"`
+}
+
+// Screenshot is a picture of the change, an uploaded artifact.
+type Screenshot struct {
+	Title  string `json:"title"`
+	Digest string `json:"digest"` // of the artifact
 }
 
 // Event is one fact of a run, numbered by the runner from 1 without gaps.
@@ -311,6 +347,8 @@ type FinishRequest struct {
 	Absent Absent `json:"absent,omitzero"`
 	// Spans are how long the parts of the run took, each once.
 	Spans []Span `json:"spans,omitempty"`
+	// Screenshots are pictures of the change; the nth is the artifact ScreenshotName(n).
+	Screenshots []Screenshot `json:"screenshots,omitempty"`
 }
 
 // Absent is what a repository keeps outside of itself, and runs do not fetch: how many of

@@ -9,6 +9,7 @@
 //   - [Fence] is for text that is shown as it is, [Line] for titles,
 //     [Terminal] for logs, [Path] for names of files, and [Cut] for bodies
 //     that must fit.
+//   - [PNG] is for pictures, of which nothing is left but what people see.
 //
 // All are pure functions, and applying one twice is the same as applying it
 // once, except for [Fence]. What they let through is decided by one list of

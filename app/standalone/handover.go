@@ -1,6 +1,7 @@
 package standalone
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 	"github.com/seed-bc0cc349/anvil/app/policy"
 	"github.com/seed-bc0cc349/anvil/app/runapi"
+	"github.com/seed-bc0cc349/anvil/app/sanitize"
 )
 
 // maxRecord bounds each of the first job's records, in bytes. The bundle has the
@@ -68,6 +70,20 @@ func (h *handover) read(name string, into any) error {
 	}
 	defer f.Close()
 	return json.NewDecoder(io.LimitReader(f, maxRecord)).Decode(into)
+}
+
+// screenshot returns a picture, whatever its digest is said to be, made safe.
+func (h *handover) screenshot(_ context.Context, _ anvil.Run, index int) ([]byte, error) {
+	f, err := openRegular(h.root, runapi.ScreenshotName(index+1))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, runapi.MaxScreenshotBytes))
+	if err != nil {
+		return nil, err
+	}
+	return sanitize.PNG(b)
 }
 
 func shownPath(paths []string) string {

@@ -141,6 +141,7 @@ func (p *publisher) deliver(ctx context.Context, canaries map[string]string) err
 	}
 	deliverer := &publish.Deliverer{
 		Store: p.store, GitHub: p.hub, Pulls: p.hub, Signing: p.hub, Triage: p.hub, Checks: p.hub, Words: p.words, Markers: p.markers(),
+		Screenshot: p.handed.screenshot,
 		Quarantine: inspection.Open, Done: inspection.Clear, Bot: p.hub.Bot, Server: p.job.Web, Patience: patience, Now: time.Now, Log: p.log,
 	}
 	if p.store.now().Run().State == anvil.Delivering {

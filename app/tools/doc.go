@@ -19,7 +19,6 @@
 // each other it gets only if they may give instructions, and as it stood when the
 // task began: later edits are not followed.
 //
-// Known gaps: there is no service for screenshots and none for Superset workspaces
-// yet; their tools have their contract and refuse. What a server of the operator's
-// answers is passed on as it is.
+// Known gaps: there is no service for Superset workspaces yet; its tool has its contract
+// and refuses. What a server of the operator's answers is passed on as it is.
 package tools

@@ -173,6 +173,28 @@ func TestWhatIsNotConfiguredSaysSo(t *testing.T) {
 	}
 }
 
+// A screenshot is taken where the rules say how, once for each page, and of nothing that
+// is no address.
+func TestAScreenshotIsNotedForTheRunner(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.working(func(r *anvil.Run) { r.Rules.Screenshots = []string{"make shots"} })
+	s := w.agent(id)
+	for range 2 {
+		if text, isError := w.ask(s, "request_screenshot", map[string]any{"path": "/login", "note": "the new\nbutton"}); isError {
+			t.Errorf("it is refused: %s", text)
+		}
+	}
+	for _, path := range []string{"login", "/a b", "/a\n/b", "/\u202elogin", "https://elsewhere.example/"} {
+		if text, isError := w.ask(s, "request_screenshot", map[string]any{"path": path}); !isError || !strings.HasPrefix(text, "MCP_DENIED: ") {
+			t.Errorf("%q: %q", path, text)
+		}
+	}
+	if got := w.story(id).Run().Views; !slices.Equal(got, []anvil.View{{Path: "/login", Note: "the new button"}}) {
+		t.Errorf("the runner is told %+v", got)
+	}
+}
+
 // bad-input row 83: each refusal is typed, and in the trail.
 func TestRefusalsAreTypedAndInTheTrail(t *testing.T) {
 	t.Parallel()

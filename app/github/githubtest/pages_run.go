@@ -183,6 +183,10 @@ func (s *Server) blobPage(w http.ResponseWriter, r *http.Request) {
 		s.noPage(w, r)
 		return
 	}
+	if r.URL.Query().Get("raw") != "" {
+		raw(w, []byte(content))
+		return
+	}
 	s.pages.show(w, http.StatusOK, "code", view{Title: path + " at " + ref, Repo: shown, Tab: "code",
 		Data: obj{"Content": strings.ToValidUTF8(content, "\uFFFD"), "Ref": ref, "Path": path, "SHA": sha}})
 }
@@ -195,9 +199,20 @@ func (s *Server) rawFile(w http.ResponseWriter, r *http.Request) {
 	sha, _, path := s.refAndPath(repo, r.PathValue("rest"))
 	if sha != "" {
 		if content, found := s.readFile(repo, sha, path); found {
-			plainText(w, []byte(content))
+			raw(w, []byte(content))
 			return
 		}
 	}
 	s.noPage(w, r)
+}
+
+// raw serves a file as what a browser may take it for: a picture, or text.
+func raw(w http.ResponseWriter, b []byte) {
+	if kind := http.DetectContentType(b); kind == "image/png" {
+		w.Header().Set("Content-Type", kind)
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		_, _ = w.Write(b)
+		return
+	}
+	plainText(w, b)
 }

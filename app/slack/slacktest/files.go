@@ -11,6 +11,7 @@ import (
 type File struct {
 	ID    string `json:"id"`
 	Name  string `json:"name"`
+	Title string `json:"title"`
 	Type  string `json:"mimetype"`
 	Bytes []byte `json:"-"`
 	// URL is where it is downloaded, with the bot's token.
@@ -21,7 +22,7 @@ type File struct {
 
 func (f File) json() obj {
 	return obj{
-		"id": f.ID, "name": f.Name, "title": f.Name, "mimetype": f.Type, "size": len(f.Bytes), "mode": "hosted", "is_external": false,
+		"id": f.ID, "name": f.Name, "title": f.Title, "mimetype": f.Type, "size": len(f.Bytes), "mode": "hosted", "is_external": false,
 		"url_private": f.URL, "url_private_download": f.URL + "?download=1", "permalink": f.URL,
 	}
 }
@@ -36,7 +37,7 @@ func fileList(files []File) []obj {
 
 // newFile keeps a file. The lock is held.
 func (s *Server) newFile(name, kind string, content []byte) *File {
-	f := &File{ID: s.newID('F'), Name: name, Type: kind, Bytes: content, complete: true}
+	f := &File{ID: s.newID('F'), Name: name, Title: name, Type: kind, Bytes: content, complete: true}
 	f.URL = s.URL + "/files/" + f.ID + "/" + strings.ReplaceAll(name, "/", "_")
 	s.files[f.ID] = f
 	return f
@@ -63,7 +64,12 @@ func (s *Server) serveFiles() http.Handler {
 		}
 	})
 	mux.HandleFunc("POST /files/upload/{id}", func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 64<<20))
+		r.Body = http.MaxBytesReader(w, r.Body, 64<<20)
+		content := io.Reader(r.Body)
+		if part, _, err := r.FormFile("file"); err == nil { // as a form or as it is
+			content = part
+		}
+		body, err := io.ReadAll(content)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		f := s.files[r.PathValue("id")]
@@ -71,7 +77,7 @@ func (s *Server) serveFiles() http.Handler {
 			http.Error(w, "no such upload", http.StatusBadRequest)
 			return
 		}
-		f.Bytes = body
+		f.Bytes, f.Type = body, http.DetectContentType(body)
 		_, _ = io.WriteString(w, "OK")
 	})
 	return mux
@@ -111,6 +117,9 @@ func completeUpload(c *call) (obj, error) {
 			return nil, fail("file_not_found")
 		}
 		f.complete = true
+		if w.Title != "" {
+			f.Title = w.Title
+		}
 		files = append(files, *f)
 	}
 	if channel := c.args.Get("channel_id"); channel != "" {

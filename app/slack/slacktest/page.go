@@ -2,6 +2,7 @@ package slacktest
 
 import (
 	_ "embed"
+	"encoding/base64"
 	"encoding/json"
 	"html"
 	"html/template"
@@ -23,6 +24,12 @@ type shown struct {
 	App, Reply    bool
 	Parts         []part
 	Actions       []pressable
+	Pictures      []pictured
+}
+
+type pictured struct {
+	Title string
+	URL   template.URL
 }
 
 type part struct {
@@ -103,6 +110,11 @@ func (s *Server) sayForm(w http.ResponseWriter, r *http.Request) {
 
 func (m Message) shown(names map[string]string) shown {
 	out := shown{TS: m.TS, Who: names[m.User], Only: names[m.EphemeralTo], App: m.BotID != "", Reply: m.Thread != "" && m.Thread != m.TS}
+	for _, f := range m.Files {
+		if f.Type == "image/png" {
+			out.Pictures = append(out.Pictures, pictured{f.Title, template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(f.Bytes))})
+		}
+	}
 	var all []block
 	_ = json.Unmarshal(m.Blocks, &all) // they were checked when they came
 	if len(all) == 0 {

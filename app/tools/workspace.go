@@ -8,25 +8,6 @@ import (
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 )
 
-// screenshot is the arguments of request_screenshot.
-type screenshot struct {
-	Path string `json:"path" jsonschema:"what to show: a path below the application's address, such as /login"`
-	Note string `json:"note,omitempty" jsonschema:"what people should look at"`
-}
-
-var requestScreenshot = define(Tool{
-	Name: "request_screenshot", Quota: 5,
-	Description: "Asks for a screenshot of the application as you left it, for the pull request.",
-}, func(s *jsonschema.Schema) {
-	s.Properties["path"].Pattern = "^/"
-	s.Properties["path"].MaxLength, s.Properties["note"].MaxLength = jsonschema.Ptr(500), jsonschema.Ptr(500)
-}, func(ctx context.Context, c *caller, _ screenshot) (any, error) {
-	if _, _, err := c.begin(ctx, c.thread(), anvil.Use{}); err != nil {
-		return nil, err
-	}
-	return nil, notConfigured("this server takes no screenshots.")
-})
-
 // workspace is the arguments of create_superset_workspace.
 type workspace struct {
 	Reason string `json:"reason" jsonschema:"why the work needs a person's own machine"`
