@@ -195,6 +195,7 @@ func (a *App) connect(ctx context.Context) error {
 	}
 	announcer := &publish.Announcer{
 		Store: a.store, Talk: hub, Checks: hub, Threads: hub, Words: words, Markers: markers, Server: cfg.PublicURL, Now: now, Log: log,
+		Pace: publish.Pace{Every: cfg.Limits.EditEvery},
 	}
 	deliverer := &publish.Deliverer{
 		Store: a.store, GitHub: hub, Pulls: hub, Signing: hub, Triage: hub, Checks: hub, Words: words, Markers: markers,

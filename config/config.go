@@ -268,6 +268,11 @@ type Limits struct {
 	// Default: 168h, seven days. Then the task fails. No runner is held meanwhile.
 	AnswerWithin time.Duration `yaml:"answer_within"`
 
+	// EditEvery is the shortest time between two writes of one comment, and of one check
+	// run while its task is under way. Default: 10s. 0 writes at every change, which
+	// GitHub's limits allow for a few tasks at a time.
+	EditEvery time.Duration `yaml:"edit_every"`
+
 	// RepairRounds is how often an engine is told of failed checks and may go on
 	// within a run. Default: 2. 0: never.
 	RepairRounds int `yaml:"repair_rounds"`
@@ -375,6 +380,7 @@ func Default() *Config {
 			RenewEvery:        15 * time.Second,
 			HoldFor:           7 * 24 * time.Hour,
 			AnswerWithin:      7 * 24 * time.Hour,
+			EditEvery:         10 * time.Second,
 			RepairRounds:      2,
 			CheckpointEvery:   3 * time.Minute,
 			BundleBytes:       50 << 20,

@@ -239,6 +239,9 @@ func (c *Config) checkLimits(ps *Problems) {
 	span(ps, "limits.renew_every", l.RenewEvery, 100*time.Millisecond, 20*time.Minute)
 	span(ps, "limits.hold_for", l.HoldFor, time.Minute, 90*24*time.Hour)
 	span(ps, "limits.answer_within", l.AnswerWithin, time.Second, 90*24*time.Hour)
+	if l.EditEvery != 0 {
+		span(ps, "limits.edit_every", l.EditEvery, time.Second, 10*time.Minute)
+	}
 	if l.CheckpointEvery != 0 {
 		span(ps, "limits.checkpoint_every", l.CheckpointEvery, time.Second, 24*time.Hour)
 	}

@@ -90,6 +90,15 @@ func (s State) HoldsSlot() bool {
 	return false
 }
 
+// Passing reports whether a run in state s usually moves on within seconds by itself.
+func (s State) Passing() bool {
+	switch s {
+	case Queued, Dispatching, Uncertain, Stopping, Inspecting, Delivering:
+		return true
+	}
+	return false
+}
+
 // Patience is how long a run may stay in a state whose next step is the server's
 // own or a person's, before it is given up; 0 where somebody else's time limit counts. It is
 // long, because a rate limit or an outage of GitHub may last for hours, and

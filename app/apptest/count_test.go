@@ -8,6 +8,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/seed-bc0cc349/anvil/app/github/githubtest"
 )
@@ -146,4 +147,38 @@ func (s *stage) counted(what string, which []string) ([]string, error) {
 		}
 	}
 	return lines, err
+}
+
+// paced SPAN: between two writes of the same comment of the App's lies at least a time
+func paced(s *stage, args []string) error {
+	if err := words(args, 1, 1, "paced SPAN"); err != nil {
+		return err
+	}
+	span, err := time.ParseDuration(args[0])
+	if err != nil {
+		return err
+	}
+	comments, err := s.BotComments()
+	if err != nil {
+		return err
+	}
+	edits := 0
+	for _, c := range comments {
+		all, err := s.GitHub.Requests("PATCH", fmt.Sprintf("/repos/*/*/issues/comments/%d", c.ID))
+		if err != nil {
+			return err
+		}
+		last := c.CreatedAt
+		for _, e := range all {
+			edits++
+			if gap := e.Time.Sub(last); gap < span {
+				return fmt.Errorf("comment %d was written %s after the last time (request %d)", c.ID, gap, e.N)
+			}
+			last = e.Time
+		}
+	}
+	if edits == 0 {
+		return errors.New("no comment was edited at all")
+	}
+	return nil
 }

@@ -93,6 +93,7 @@ func TestStories(t *testing.T) {
 
 			"await":   plain(await),
 			"count":   plain(count),
+			"paced":   plain(paced),
 			"decided": plain(decided),
 			"problem": plain(problem),
 			"show":    plain(show),

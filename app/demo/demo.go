@@ -270,6 +270,8 @@ func (s *stage) serve(ctx context.Context, dir string, served chan<- error) (add
 			"url": s.hub.URL, "app_id": gh.ID,
 			"private_key_file": filepath.Join(dir, "app.pem"), "webhook_secret_file": filepath.Join(dir, "webhook-secret"),
 		},
+		// Nobody counts requests here, and whoever watches wants to see each step.
+		"limits":  map[string]any{"edit_every": "1s"},
 		"engines": map[string]any{cmp.Or(s.options.Engine, "sample"): s.engine.settings},
 	}
 	if !s.contained {

@@ -71,6 +71,7 @@ type App struct {
 	mu     sync.Mutex
 	grants map[grant]*granted
 	pauses map[int64]time.Time // by installation; 0 is the App itself
+	scarce map[int64]time.Time // until when an installation has few requests left
 	names  map[int64]name      // of repositories that were renamed, by id
 }
 
@@ -118,6 +119,7 @@ func New(c Config) (*App, error) {
 		timeout: c.Timeout, now: c.Clock, log: c.Log,
 		grants: map[grant]*granted{},
 		pauses: map[int64]time.Time{},
+		scarce: map[int64]time.Time{},
 		names:  map[int64]name{},
 	}
 	a.base = c.Transport

@@ -78,6 +78,9 @@ func (a *App) once(ctx context.Context, c call) (status int, err error) {
 		return 0, &Error{Op: c.op, Kind: Invalid, write: c.write(), cause: err}
 	}
 	resp, err := client.Do(ctx, req, c.out)
+	if resp != nil && !c.graphQL { // which has a budget of its own
+		a.spent(c.grant, resp.Rate)
+	}
 	var accepted *gh.AcceptedError
 	if errors.As(err, &accepted) {
 		err = nil // 202 is how cancelling a workflow run is answered

@@ -29,6 +29,7 @@ type Talk interface {
 	FindComment(ctx context.Context, repo anvil.Repository, issue int, marker string, since time.Time) (github.Comment, bool, error)
 	React(ctx context.Context, repo anvil.Repository, on github.Target, content string) (id int64, err error)
 	Unreact(ctx context.Context, repo anvil.Repository, on github.Target, id int64) error
+	Scarce(repo anvil.Repository) (until time.Time)
 }
 
 // Checks is what GitHub offers for check runs.
@@ -56,6 +57,7 @@ type Announcer struct {
 	Markers Markers
 	Places  map[string]Place // besides GitHub, by name
 	Server  string
+	Pace    Pace // of what is edited in place
 	Now     func() time.Time
 	Log     *slog.Logger
 
@@ -64,7 +66,8 @@ type Announcer struct {
 
 // Announce shows people where a task is: a reaction at once, one comment that is
 // edited in place, and at the end the reaction and the check run that say how it
-// ended. What one of them cannot say does not keep the others from saying it.
+// ended. What one of them cannot say does not keep the others from saying it, and what
+// one may not say yet is said later, by then as it is.
 func (a *Announcer) Announce(ctx context.Context, key string) error {
 	defer a.serial.lock(key)()
 	story, err := a.Store.Story(ctx, anvil.TaskID(key))
@@ -145,15 +148,17 @@ func (a *Announcer) react(ctx context.Context, s anvil.Story) error {
 	return err
 }
 
-// comment writes the task's one comment, or brings it up to date.
+// comment writes the task's one comment, or brings it up to date as its [Pace] allows.
 func (a *Announcer) comment(ctx context.Context, s anvil.Story) error {
 	id, repo := s.Task.ID, s.Session.Repository
 	marker := a.Markers.Of(id)
 	body := marked(a.Words.Comment(s), marker)
 	sum := digest(body)
+	var met time.Time
 	e, err := once(ctx, a.Store, keyComment(id), id,
 		func(begun time.Time) (made, bool, error) {
 			c, found, err := a.Talk.FindComment(ctx, repo, thread(s), marker, begun)
+			met = a.Now() // written a moment ago, for all we know
 			return made{id: c.ID, url: c.URL}, found, err
 		},
 		func() (made, error) {
@@ -163,12 +168,20 @@ func (a *Announcer) comment(ctx context.Context, s anvil.Story) error {
 	if err != nil || e.Digest == sum {
 		return err
 	}
+	if err := a.wait(s, latest(e.ChangedAt, met)); err != nil {
+		return err
+	}
 	// Somebody who deletes the comment does not want it.
 	if _, err = a.Talk.EditComment(ctx, repo, external(e), body); err != nil && !errors.Is(err, github.ErrNotFound) {
 		return err
 	}
 	e.Digest = sum
 	return a.Store.Effected(ctx, e)
+}
+
+// wait says whether a text that was last written at a time may be written now.
+func (a *Announcer) wait(s anvil.Story, written time.Time) error {
+	return a.Pace.wait(s, written, a.Now(), a.Talk.Scarce(s.Session.Repository))
 }
 
 // ask writes the comment with the question of a run that waits for its answer.

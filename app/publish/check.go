@@ -11,7 +11,7 @@ import (
 )
 
 // panel shows a task while it is under way as a check run on the commit that it works
-// on, and brings that up to date. Only the head of a pull request gets one: on the head
+// on, and brings that up to date as its [Pace] allows; a verdict waits for nothing. Only the head of a pull request gets one: on the head
 // of a branch that others build and release from, a check that is pending would hold up
 // whatever waits for that commit, and nobody looks for the task there.
 func (a *Announcer) panel(ctx context.Context, s anvil.Story) error {
@@ -33,6 +33,9 @@ func (a *Announcer) panel(ctx context.Context, s anvil.Story) error {
 			return made{c.ID, c.URL, sum}, err
 		})
 	if err != nil || e.Digest == sum {
+		return err
+	}
+	if err := a.wait(s, e.ChangedAt); err != nil {
 		return err
 	}
 	if _, err := a.Checks.UpdateCheckRun(ctx, repo, external(e), check); err != nil {

@@ -78,6 +78,8 @@ type hub struct {
 	// shows is the branch's tip as told, if not as it is.
 	shows func(tip string) (string, error)
 	tree  string // told instead of a commit's own tree
+	// scarce is until when GitHub has few requests left.
+	scarce time.Time
 }
 
 // call does one call, unless it is to fail.
@@ -146,6 +148,8 @@ func (h *hub) React(_ context.Context, _ anvil.Repository, on github.Target, con
 func (h *hub) Unreact(_ context.Context, _ anvil.Repository, _ github.Target, id int64) error {
 	return h.write("unreact", func() { delete(h.reacted, id) })
 }
+
+func (h *hub) Scarce(anvil.Repository) time.Time { return h.scarce }
 
 func (h *hub) CreateCheckRun(_ context.Context, _ anvil.Repository, r github.CheckRun) (p github.PostedCheckRun, err error) {
 	err = h.write("check", func() { h.checks = append(h.checks, r); p.ID = h.next() })
@@ -383,8 +387,8 @@ func (w *world) commit(branch, parent, file string) string {
 	return id
 }
 
-// task opens a task on the issue and brings it to where it is to be delivered.
-func (w *world) task(instruction string, change ...func(*anvil.Run)) anvil.RunID {
+// open opens a task on the issue.
+func (w *world) open(instruction string) anvil.RunID {
 	w.t.Helper()
 	w.tasks++
 	d := anvil.Delivery{ID: anvil.DeliveryID(fmt.Sprint("d", w.tasks)), Event: "issue_comment", Body: []byte(instruction), ReceivedAt: w.now}
@@ -398,20 +402,34 @@ func (w *world) task(instruction string, change ...func(*anvil.Run)) anvil.RunID
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	id := anvil.RunIDFor(task.ID, 1)
-	move := func(to anvil.State, change func(*anvil.Run)) {
-		w.t.Helper()
-		if _, err := w.store.Store.Move(w.t.Context(), id, to, func(r *anvil.Run) error { change(r); return nil }); err != nil {
-			w.t.Fatal(err)
-		}
+	return anvil.RunIDFor(task.ID, 1)
+}
+
+// move brings a run to another state.
+func (w *world) move(id anvil.RunID, to anvil.State, change func(*anvil.Run)) {
+	w.t.Helper()
+	if _, err := w.store.Store.Move(w.t.Context(), id, to, func(r *anvil.Run) error { change(r); return nil }); err != nil {
+		w.t.Fatal(err)
 	}
-	move(anvil.Dispatching, func(r *anvil.Run) { r.BaseRef, r.BaseCommit = "main", w.base })
-	move(anvil.Dispatched, func(r *anvil.Run) {})
-	move(anvil.Working, func(r *anvil.Run) {
+}
+
+// works brings a run to where its agent is at work.
+func (w *world) works(id anvil.RunID) {
+	w.t.Helper()
+	w.move(id, anvil.Dispatching, func(r *anvil.Run) { r.BaseRef, r.BaseCommit = "main", w.base })
+	w.move(id, anvil.Dispatched, func(r *anvil.Run) {})
+	w.move(id, anvil.Working, func(r *anvil.Run) {
 		r.Lease = anvil.Lease{Epoch: 1, TokenHash: "x", ExpiresAt: w.now.Add(time.Hour)}
 	})
-	move(anvil.Inspecting, func(r *anvil.Run) { r.Report = &anvil.Report{Result: "proposed"} })
-	move(anvil.Delivering, func(r *anvil.Run) {
+}
+
+// task opens a task on the issue and brings it to where it is to be delivered.
+func (w *world) task(instruction string, change ...func(*anvil.Run)) anvil.RunID {
+	w.t.Helper()
+	id := w.open(instruction)
+	w.works(id)
+	w.move(id, anvil.Inspecting, func(r *anvil.Run) { r.Report = &anvil.Report{Result: "proposed"} })
+	w.move(id, anvil.Delivering, func(r *anvil.Run) {
 		r.Verdict = &anvil.Verdict{Tree: tree(w.t, w.hub.origin, strings.ReplaceAll(instruction, " ", "-"))}
 		for _, c := range change {
 			c(r)
