@@ -569,6 +569,9 @@ type Story struct {
 	Ahead   int               // runs that will get a slot before this one, while queued
 	Server  string            // the server's public address
 	Threads []PlaceThread     // of the session, outside of GitHub
+	// Earlier are the session's tasks that were asked for before and have ended, the
+	// latest few in the order in which they were, each with its last run and its comment.
+	Earlier []Story
 }
 
 // Run returns the present attempt.

@@ -30,8 +30,54 @@ func Comment(d Document) string {
 	for _, n := range d.Notices {
 		b.WriteString("> ⚠️ " + strings.ReplaceAll(n.told(), "\n\n", " ") + "\n\n")
 	}
+	b.WriteString(lost(d.Lost))
+	b.WriteString(earlier(d.Earlier))
 	b.WriteString("---\n" + footer(d))
 	return b.String()
+}
+
+// lost folds away the attempts that came to nothing.
+func lost(all []Lost) string {
+	if len(all) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "<details><summary>%s came to nothing before</summary>\n\n", count(len(all), "attempt"))
+	for _, l := range all {
+		fmt.Fprintf(&b, "- Attempt %d: ", l.Attempt)
+		if l.Why == nil {
+			b.WriteString("its runner was lost.")
+		} else {
+			b.WriteString("**" + l.Why.Code + "**: " + stop(l.Why.What.Line(300)))
+		}
+		if l.Run != "" {
+			b.WriteString(" [Workflow run](" + l.Run + ")")
+		}
+		b.WriteString("\n")
+	}
+	return b.String() + "\n</details>\n\n"
+}
+
+// earlier folds away how the session's earlier tasks ended. Nobody is mentioned: they
+// were told then.
+func earlier(all []Earlier) string {
+	if len(all) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	last := all[len(all)-1]
+	fmt.Fprintf(&b, "<details><summary>Before this: %s %s</summary>\n\n", last.Mark, last.Title)
+	for _, e := range slices.Backward(all) {
+		fmt.Fprintf(&b, "- %s %s asked: %s **%s**", e.Mark, e.Requester.Login, stop(e.Asked.Line(maxSubject)), e.Title)
+		if e.Why != nil {
+			b.WriteString(", " + e.Why.Code + ": " + e.Why.What.Line(200))
+		}
+		if e.Comment != "" {
+			b.WriteString(" ([its comment](" + e.Comment + "))")
+		}
+		b.WriteString("\n")
+	}
+	return b.String() + "\n</details>\n\n"
 }
 
 // links puts the places to look at on one line.

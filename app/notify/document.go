@@ -34,6 +34,8 @@ type Document struct {
 	Subject   sanitize.Text // one line for a title: the instruction, if it is one
 	Exchanges []Exchange    // what the agent asked before, and who answered what
 	Question  *Question     // that it waits with
+	Lost      []Lost        // attempts that came to nothing, before the present one
+	Earlier   []Earlier     // how the session's earlier tasks ended, in their order
 
 	Steps    []Step // the journey of an open task
 	Plan     []Step // the agent's own
@@ -92,6 +94,22 @@ type Person struct {
 type Exchange struct {
 	Question, Answer sanitize.Text
 	By               Person
+}
+
+// Lost is an attempt that came to nothing, so that another one was made.
+type Lost struct {
+	Attempt int
+	Why     *Problem // nil: nobody knows
+	Run     string   // address of its workflow run; empty if there was none
+}
+
+// Earlier is how a task of the same session ended that was asked for before.
+type Earlier struct {
+	Mark, Title string
+	Requester   Person
+	Asked       sanitize.Text
+	Why         *Problem // that it ended with, if it did
+	Comment     string   // address of its comment; empty if there is none
 }
 
 // Question is what a run waits for.

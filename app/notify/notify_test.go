@@ -92,6 +92,22 @@ func answered(s *anvil.Story) {
 	s.Runs = append(s.Runs, second)
 }
 
+// afterLost makes the task one whose first runner went silent.
+func afterLost(s *anvil.Story) {
+	second := s.Runs[0]
+	second.ID, second.Attempt = "7q2m9x1c4k.2", 2
+	s.Runs[0].State, s.Runs[0].Problem = anvil.Lost, anvil.Problemf("ATTEMPT_LOST", "", "the runner went silent")
+	s.Runs = append(s.Runs, second)
+}
+
+// followsUp makes the task one that two others of its session came before.
+func followsUp(s *anvil.Story) {
+	first := story(anvil.Succeeded, merged, func(s *anvil.Story) { s.Task.Command.Prompt.Instruction = "keep the query" })
+	failed := story(anvil.Failed, merged, problem(anvil.Problemf("BASE_MISSING", "", "there is no branch dev in this repository")))
+	failed.Task.Command.Prompt.Instruction, failed.Task.Command.Requester = "move it to dev "+evil, anvil.Actor{ID: 9, Login: "ada"}
+	s.Earlier = []anvil.Story{first, failed}
+}
+
 func merged(s *anvil.Story) {
 	s.Session.PullRequest = 13
 	s.Effects["pull/7q2m9x1c4k"] = anvil.Effect{URL: "https://github.example/acme/web/pull/13"}
@@ -185,11 +201,13 @@ func TestGolden(t *testing.T) {
 				{Host: "`|<b>\n@team", Port: "443", Why: "the name has a part that no host name has", Allow: "x\n```\n@team"},
 			}
 		}),
-		"unchanged": story(anvil.Unchanged),
-		"failed":    story(anvil.Failed, problem(anvil.Problemf("BASE_MISSING", "Name a branch that is there: /anvil base=BRANCH …", "there is no branch dev in this repository"))),
-		"lost":      story(anvil.Lost, problem(anvil.Problemf("ATTEMPT_LOST", "Comment /anvil retry.", "the runner went silent"))),
-		"stopping":  story(anvil.Stopping),
-		"cancelled": story(anvil.Cancelled),
+		"after-lost": story(anvil.Working, afterLost),
+		"follow-up":  story(anvil.Succeeded, merged, followsUp),
+		"unchanged":  story(anvil.Unchanged),
+		"failed":     story(anvil.Failed, problem(anvil.Problemf("BASE_MISSING", "Name a branch that is there: /anvil base=BRANCH …", "there is no branch dev in this repository"))),
+		"lost":       story(anvil.Lost, problem(anvil.Problemf("ATTEMPT_LOST", "Comment /anvil retry.", "the runner went silent"))),
+		"stopping":   story(anvil.Stopping),
+		"cancelled":  story(anvil.Cancelled),
 		"notices": story(anvil.Queued, func(s *anvil.Story) {
 			s.Task.Command.Notices = []*anvil.Problem{anvil.Problemf("CMD_MULTIPLE", "Post the others as comments of their own.", "the comment has 2 commands, and only the first one runs")}
 		}),
@@ -283,8 +301,9 @@ func TestTextFromOutsideDoesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for place, text := range map[string]string{
-		"plan":   notify.Comment(notify.Of(story(anvil.Working, planned(string(steps))))),
-		"asking": notify.Comment(notify.Of(asking)), "question": notify.Ask(notify.Of(asking)), "status": notify.Status(notify.Of(asking)), "linear": linearText(notify.Linear(d)), "linear asking": linearText(notify.Linear(notify.Of(asking))), "answered": notify.Comment(notify.Of(told)),
+		"follow-up": notify.Comment(notify.Of(story(anvil.Succeeded, merged, followsUp))),
+		"plan":      notify.Comment(notify.Of(story(anvil.Working, planned(string(steps))))),
+		"asking":    notify.Comment(notify.Of(asking)), "question": notify.Ask(notify.Of(asking)), "status": notify.Status(notify.Of(asking)), "linear": linearText(notify.Linear(d)), "linear asking": linearText(notify.Linear(notify.Of(asking))), "answered": notify.Comment(notify.Of(told)),
 		"comment": notify.Comment(d), "title": title, "pull request": body, "commit": notify.Commit(d),
 		"check title": check.Title, "check summary": check.Summary,
 	} {

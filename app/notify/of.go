@@ -38,6 +38,7 @@ func Of(s anvil.Story) Document {
 	if run.Engine.Name != "" {
 		d.Engine = sanitize.From(strings.Trim(run.Engine.Name+", "+run.Engine.Model, ", "))
 	}
+	d.Lost, d.Earlier = lostOf(s), earlierOf(s)
 	for _, r := range s.Runs {
 		if q := r.Question; q != nil && q.Answer != "" {
 			d.Exchanges = append(d.Exchanges, Exchange{sanitize.From(strings.TrimSpace(q.Text)), sanitize.From(q.Answer), person(q.Answerer)})
@@ -66,6 +67,35 @@ func Of(s anvil.Story) Document {
 	d.Mark, d.Title = title(s, d)
 	d.Actions = actions(s, d)
 	return d
+}
+
+// lostOf lists the attempts before the present one that came to nothing.
+func lostOf(s anvil.Story) (all []Lost) {
+	for _, r := range s.Runs[:max(len(s.Runs)-1, 0)] {
+		if r.State != anvil.Lost {
+			continue // its question was answered
+		}
+		l := Lost{Attempt: r.Attempt, Run: r.Placement.URL}
+		if r.Problem != nil {
+			p := problem(r.Problem)
+			l.Why = &p
+		}
+		all = append(all, l)
+	}
+	return all
+}
+
+// earlierOf tells how the session's earlier tasks ended.
+func earlierOf(s anvil.Story) (all []Earlier) {
+	for _, before := range s.Earlier {
+		d := Of(before)
+		asked := d.Asked
+		if d.Handed || asked.Empty() {
+			asked = d.Subject
+		}
+		all = append(all, Earlier{d.Mark, d.Title, d.Requester, asked, d.Problem, d.Comment})
+	}
+	return all
 }
 
 // phaseOf is how people look at a task's state.

@@ -79,8 +79,40 @@ func readStory(ctx context.Context, tx *sql.Tx, id anvil.TaskID) (v anvil.Story,
 	if v.Told, err = told(ctx, tx, id); err != nil {
 		return v, err
 	}
+	if v.Earlier, err = earlier(ctx, tx, v); err != nil {
+		return v, err
+	}
 	if run := v.Run(); run.State == anvil.Queued {
 		err = tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM runs WHERE state = 'queued' AND created_at < $1`, micros(run.CreatedAt)).Scan(&v.Ahead)
 	}
 	return v, err
+}
+
+// mostEarlier is how many earlier tasks a story knows.
+const mostEarlier = 5
+
+// earlier lists the tasks of a session that were asked for before a task and have ended.
+func earlier(ctx context.Context, tx *sql.Tx, of anvil.Story) ([]anvil.Story, error) {
+	tasks, err := collect(ctx, tx, scanTask, `SELECT `+taskColumns+` FROM tasks
+		WHERE session_id = $1 AND (created_at, id) < ($2, $3) AND closed_at <> 0 ORDER BY created_at DESC, id DESC LIMIT $4`,
+		of.Session.ID, micros(of.Task.CreatedAt), of.Task.ID, mostEarlier)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]anvil.Story, len(tasks))
+	for i, t := range tasks {
+		v := &all[len(tasks)-1-i]
+		*v = anvil.Story{Session: of.Session, Task: t, Effects: map[string]anvil.Effect{}}
+		if v.Runs, err = collect(ctx, tx, scanRun, `SELECT `+runColumns+` FROM runs WHERE task_id = $1 ORDER BY attempt DESC LIMIT 1`, t.ID); err != nil {
+			return nil, err
+		}
+		made, err := collect(ctx, tx, scanEffect, `SELECT `+effectColumns+` FROM effects WHERE key = $1`, "comment/"+string(t.ID))
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range made {
+			v.Effects[e.Key] = e
+		}
+	}
+	return all, nil
 }
