@@ -228,6 +228,7 @@ func (a *App) connect(ctx context.Context) error {
 	if a.queue, err = queue.New(ctx, a.store.DB(), []queue.Hop{
 		{Name: anvil.HopDecide, Handle: alone(decider.Decide, now)},
 		{Name: anvil.HopAnnounce, Handle: announcer.Announce},
+		{Name: anvil.HopSpeak, Handle: announcer.Speak},
 		{Name: anvil.HopReply, Handle: announcer.Reply},
 		{Name: anvil.HopGreet, Handle: greet},
 		{Name: anvil.HopSchedule, Handle: scheduler.Schedule},

@@ -25,7 +25,8 @@
 // Run.
 //
 // Announce (publish, words by notify). A reaction, then one comment that is
-// edited in place at every later hop.
+// edited in place at every later hop. Where people listen while an agent works, what it says
+// is told on (speak).
 //
 // Schedule (schedule). A queued Run gets a slot when there is one and it is its
 // turn.

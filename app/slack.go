@@ -43,10 +43,14 @@ func slackOf(cfg *config.Config, s *store.Store, hub *github.App, decider *intak
 		place: &publish.Slack{
 			Store: s, Talk: client, Markers: markers, Screenshot: screenshot, Now: now, Log: log,
 			Words: publish.SlackWords{
-				Message:  told(notify.Slack),
-				Question: func(s anvil.Story, person string) slack.Message { return notify.SlackQuestion(notify.Of(s), person) },
-				Titles:   told(notify.SlackTitles),
-				Answer:   func(r anvil.Reply) slack.Message { return notify.SlackAnswer(r.Text, r.Choices) },
+				Message:    told(notify.Slack),
+				Question:   func(s anvil.Story, person string) slack.Message { return notify.SlackQuestion(notify.Of(s), person) },
+				SpeechLine: told(notify.SpeechLine),
+				Speech: func(s anvil.Story, since int64) (string, int64) {
+					return notify.SlackSpeech(notify.Of(s), since)
+				},
+				Titles: told(notify.SlackTitles),
+				Answer: func(r anvil.Reply) slack.Message { return notify.SlackAnswer(r.Text, r.Choices) },
 			},
 		},
 	}

@@ -503,6 +503,9 @@ type Event struct {
 	Data   json.RawMessage `json:"data,omitempty"`
 }
 
+// KindMessage is the runner's event of words that an agent says while it works.
+const KindMessage = "engine.message"
+
 // KindPlan is the server's event of a plan that an agent reported for people to see.
 const KindPlan = "plan"
 
@@ -553,6 +556,7 @@ const (
 	HopReply    = "reply"    // key: delivery id
 	HopGreet    = "greet"    // key: delivery id, of a place that wants a sign at once
 	HopStop     = "stop"     // key: run id
+	HopSpeak    = "speak"    // key: run id, of a session that is shown outside of GitHub
 	HopReap     = "reap"     // key: empty; periodic
 )
 

@@ -204,7 +204,7 @@ func slackTold(s *stage, args []string) error {
 // slackShow prints the newest thread.
 func slackShow(s *stage, args []string) error {
 	for _, m := range s.slack.Messages(s.slack.id, s.slack.thread) {
-		fmt.Fprintf(s.ts.Stdout(), "%s (edits %d, unfurls %v, to %q): %s %s\n", m.User, m.Edits, m.Unfurls, m.EphemeralTo, m.Text, m.Blocks)
+		fmt.Fprintf(s.ts.Stdout(), "%s (edits %d, unfurls %v, streaming %v, to %q): %s %s\n", m.User, m.Edits, m.Unfurls, m.Streaming, m.EphemeralTo, m.Text, m.Blocks)
 		for _, f := range m.Files {
 			fmt.Fprintf(s.ts.Stdout(), "  file %s (%s, %d bytes): %s\n", f.Name, f.Type, len(f.Bytes), f.Title)
 		}
@@ -248,6 +248,8 @@ func slackFault(s *stage, args []string) error {
 		key, value, _ := strings.Cut(arg, "=")
 		n, err := strconv.Atoi(value)
 		switch {
+		case key == "error": // in Slack's own way
+			f.Status, f.Body = 200, fmt.Sprintf(`{"ok":false,"error":%q}`, value)
 		case err != nil:
 			return err
 		case key == "times":

@@ -39,6 +39,7 @@ type Document struct {
 
 	Steps    []Step // the journey of an open task
 	Plan     []Step // the agent's own
+	Speech   []Said // what the agent of the present run says while it works
 	Warnings []string
 	Wait     sanitize.Text // what a queued run waits for, besides a slot
 	Notices  []Problem
@@ -181,6 +182,12 @@ type File struct {
 	Path                 sanitize.Text
 	Status               string // A, M, D or T
 	Additions, Deletions int
+}
+
+// Said is something that an agent said.
+type Said struct {
+	Number int64 // of its event
+	Text   sanitize.Text
 }
 
 // Picture is a screenshot of a change.

@@ -45,7 +45,7 @@ func Of(s anvil.Story) Document {
 		}
 	}
 	if d.Phase == Open {
-		d.Steps, d.Plan = journey(s), planOf(s)
+		d.Steps, d.Plan, d.Speech = journey(s), planOf(s), speechOf(s)
 	}
 	if !d.Phase.Ended() {
 		d.Warnings, d.Wait = budgets(s)
@@ -159,6 +159,15 @@ func subject(s anvil.Story) sanitize.Text {
 
 // maxSubject is how long a subject is at most, in characters.
 const maxSubject = 72
+
+func speechOf(s anvil.Story) (all []Said) {
+	for _, e := range s.Events {
+		if e.Run == s.Run().ID && e.Source == anvil.FromRunner && e.Kind == anvil.KindMessage && strings.TrimSpace(e.Text) != "" {
+			all = append(all, Said{e.Seq, sanitize.From(e.Text)})
+		}
+	}
+	return all
+}
 
 func questionOf(run anvil.Run) *Question {
 	q := run.Question

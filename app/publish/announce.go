@@ -43,6 +43,7 @@ type Checks interface {
 type AnnounceStore interface {
 	Effects
 	Story(ctx context.Context, id anvil.TaskID) (anvil.Story, error)
+	StoryOfRun(ctx context.Context, id anvil.RunID) (anvil.Story, error)
 	Delivery(ctx context.Context, id anvil.DeliveryID) (anvil.Delivery, error)
 	Told(ctx context.Context, id anvil.TaskID, version int64) error
 }

@@ -23,6 +23,10 @@ type SlackTalk interface {
 	React(ctx context.Context, channel, ts, name string) error
 	Working(ctx context.Context, channel, thread string, is bool) error
 	Upload(ctx context.Context, channel, thread string, p slack.Picture) error
+	Stream(ctx context.Context, channel, thread, person, line string) (ts string, err error)
+	Streaming(ctx context.Context, channel, thread, line string, since time.Time) (ts string, found bool, err error)
+	Grow(ctx context.Context, channel, ts, text string) error
+	Hush(ctx context.Context, channel, ts string) error
 	Uploaded(ctx context.Context, channel, thread, name string, since time.Time) (bool, error)
 }
 
@@ -32,6 +36,10 @@ type SlackWords struct {
 	// Question asks a person, by their id, what the agent wants to know.
 	Question func(s anvil.Story, person string) slack.Message
 	Answer   func(anvil.Reply) slack.Message
+	// SpeechLine begins what an agent says while it works, and Speech is what it has said
+	// since the event of a number, up to the event last.
+	SpeechLine func(anvil.Story) string
+	Speech     func(s anvil.Story, since int64) (text string, last int64)
 	// Titles are those of a task's screenshots.
 	Titles func(anvil.Story) []string
 }
@@ -49,14 +57,15 @@ type Slack struct {
 	Now        func() time.Time
 	Log        *slog.Logger
 
-	serial   serial      // by thread
-	noAgents atomic.Bool // the workspace shows nothing of agents
+	serial    serial      // by thread
+	noAgents  atomic.Bool // the workspace shows nothing of agents
+	noStreams atomic.Bool // nor messages that grow
 }
 
 // Show implements [Place].
 func (p *Slack) Show(ctx context.Context, s anvil.Story, t anvil.PlaceThread) error {
 	defer p.serial.lock(t.Thread)()
-	for _, show := range []func(context.Context, anvil.Story, anvil.PlaceThread) error{p.message, p.question, p.working, p.screenshots} {
+	for _, show := range []func(context.Context, anvil.Story, anvil.PlaceThread) error{p.message, p.question, p.working, p.hush, p.screenshots} {
 		if err := p.later(show(ctx, s, t), "the task "+string(s.Task.ID)); err != nil {
 			return err
 		}

@@ -54,7 +54,8 @@ func (s *Store) Tell(ctx context.Context, id anvil.RunID, kind, text string) err
 // Append adds a runner's events, numbered without gaps, and returns the number
 // that is expected next. Those that are there already are skipped; after a gap
 // nothing is added. Their times do not go back, so that a story told in the order of
-// time keeps the order of their numbers. allow looks at the run inside the
+// time keeps the order of their numbers. What an agent says is told on where the session is
+// shown outside of GitHub. allow looks at the run inside the
 // transaction and may refuse.
 func (s *Store) Append(ctx context.Context, id anvil.RunID, events []anvil.Event, allow func(anvil.Run) error) (next int64, err error) {
 	err = s.write(ctx, nil, func(tx *sql.Tx) error {
@@ -69,13 +70,15 @@ func (s *Store) Append(ctx context.Context, id anvil.RunID, events []anvil.Event
 		if err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(seq), 0) + 1, COALESCE(MAX(at), 0) FROM events WHERE run_id = $1 AND source = 'runner'`, id).Scan(&next, &last); err != nil {
 			return err
 		}
+		spoke := false
 		for _, e := range events {
 			if e.Seq < next {
 				continue
 			}
 			if e.Seq > next {
-				return nil
+				break
 			}
+			spoke = spoke || e.Kind == anvil.KindMessage
 			last = max(last, micros(e.At))
 			if _, err := tx.ExecContext(ctx, `
 				INSERT INTO events (run_id, source, seq, at, kind, text, data) VALUES ($1, 'runner', $2, $3, $4, $5, $6)`,
@@ -84,9 +87,27 @@ func (s *Store) Append(ctx context.Context, id anvil.RunID, events []anvil.Event
 			}
 			next++
 		}
-		return nil
+		if !spoke {
+			return nil
+		}
+		return s.speak(ctx, tx, run)
 	})
 	return next, err
+}
+
+// speak has an agent's words told on, if there is a place for them.
+func (s *Store) speak(ctx context.Context, tx *sql.Tx, run anvil.Run) error {
+	var places int
+	if err := tx.QueryRowContext(ctx, `
+		SELECT COUNT(*) FROM tasks JOIN sessions ON sessions.id = tasks.session_id
+		JOIN threads ON threads.repository_id = sessions.repository_id AND threads.issue = sessions.issue
+		WHERE tasks.id = $1`, run.Task).Scan(&places); err != nil {
+		return err
+	}
+	if places == 0 {
+		return nil
+	}
+	return s.Queue.EnqueueTx(ctx, tx, anvil.Job{Hop: anvil.HopSpeak, Key: string(run.ID)})
 }
 
 func eventsOf(ctx context.Context, q querier, task anvil.TaskID) ([]anvil.Event, error) {

@@ -184,6 +184,9 @@ func startStream(c *call) (obj, error) {
 	if c.args.Get("thread_ts") == "" {
 		return nil, fail("missing_thread_ts")
 	}
+	if !ch.Direct && (c.args.Get("recipient_user_id") == "" || c.args.Get("recipient_team_id") == "") {
+		return nil, fail("missing_recipient_user_id")
+	}
 	if c.args.Get("markdown_text") == "" {
 		c.args.Set("markdown_text", " ")
 	}
