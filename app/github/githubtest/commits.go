@@ -16,7 +16,7 @@ type commitInfo struct {
 }
 
 func (s *Server) readCommit(dir, sha string) (commitInfo, error) {
-	out, err := s.git.out(dir, "show", "--no-patch", "--format=%H%x00%T%x00%P%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B", sha)
+	out, err := s.git.line(dir, "show", "--no-patch", "--format=%H%x00%T%x00%P%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B", sha)
 	f := strings.Split(out, "\x00")
 	if err != nil || len(f) != 10 {
 		return commitInfo{}, fmt.Errorf("reading commit %s: %w", sha, err)
@@ -123,12 +123,12 @@ func (s *Server) compare(c *call) answer {
 	if !found || from == "" || to == "" {
 		return fail(404, "Not Found")
 	}
-	mergeBase, err := s.git.out(c.repo.dir, "merge-base", from, to)
+	mergeBase, err := s.git.line(c.repo.dir, "merge-base", from, to)
 	if err != nil {
 		return fail(404, fmt.Sprintf("No common ancestor between %s and %s.", base, head))
 	}
 	list := func(a, b string) []obj {
-		out, _ := s.git.out(c.repo.dir, "rev-list", "--reverse", a+".."+b)
+		out, _ := s.git.line(c.repo.dir, "rev-list", "--reverse", a+".."+b)
 		commits := []obj{}
 		for _, sha := range strings.Fields(out) {
 			if ci, err := s.readCommit(c.repo.dir, sha); err == nil {

@@ -29,7 +29,7 @@ func (s *Server) getContents(c *call) answer {
 	if len(entries) == 1 && entries[0].path == path && entries[0].kind != "tree" {
 		e := entries[0]
 		o := s.entryJSON(c.repo, ref, e)
-		content, err := s.git.run(c.repo.dir, nil, nil, "cat-file", "blob", e.sha)
+		content, err := s.git.about(c.repo.dir, "cat-file", "blob", e.sha)
 		if err != nil {
 			return fail(500, "Server Error")
 		}
@@ -73,7 +73,7 @@ type treeEntry struct {
 func (s *Server) listTree(dir, commit, path string) ([]treeEntry, error) {
 	args := []string{"ls-tree", "-z", "-l", commit}
 	if path != "" {
-		kind, err := s.git.out(dir, "cat-file", "-t", commit+":"+path)
+		kind, err := s.git.line(dir, "cat-file", "-t", commit+":"+path)
 		if err != nil {
 			return nil, err
 		}
@@ -164,7 +164,7 @@ func (s *Server) listMatchingRefs(c *call) answer {
 }
 
 func (s *Server) refJSON(repo *repository, name, sha string) obj {
-	kind, err := s.git.out(repo.dir, "cat-file", "-t", sha)
+	kind, err := s.git.line(repo.dir, "cat-file", "-t", sha)
 	if err != nil {
 		kind = "commit"
 	}

@@ -26,15 +26,15 @@ const patchLimit = 1 << 20
 // diff compares two commits file by file.
 func (s *Server) diff(dir, from, to string) (diff, error) {
 	var d diff
-	stat, err := s.git.run(dir, nil, nil, "diff", "--no-ext-diff", "--no-textconv", "-M", "-z", "--numstat", from, to, "--")
+	stat, err := s.git.about(dir, "diff", "--no-ext-diff", "--no-textconv", "-M", "-z", "--numstat", from, to, "--")
 	if err != nil {
 		return d, err
 	}
-	names, err := s.git.run(dir, nil, nil, "diff", "--no-ext-diff", "--no-textconv", "-M", "-z", "--name-status", from, to, "--")
+	names, err := s.git.about(dir, "diff", "--no-ext-diff", "--no-textconv", "-M", "-z", "--name-status", from, to, "--")
 	if err != nil {
 		return d, err
 	}
-	patch, err := s.git.run(dir, nil, nil, "diff", "--no-ext-diff", "--no-textconv", "-M", "--no-color", from, to, "--")
+	patch, err := s.git.about(dir, "diff", "--no-ext-diff", "--no-textconv", "-M", "--no-color", from, to, "--")
 	if err != nil {
 		return d, err
 	}
@@ -96,7 +96,7 @@ func (s *Server) filesJSON(repo *repository, head string, d diff) []obj {
 	list := []obj{}
 	for _, f := range d.files {
 		escaped := (&url.URL{Path: f.path}).EscapedPath()
-		sha, _ := s.git.out(repo.dir, "rev-parse", "--verify", "--quiet", head+":"+f.path)
+		sha, _ := s.git.line(repo.dir, "rev-parse", "--verify", "--quiet", head+":"+f.path)
 		o := obj{
 			"sha": textOrNull(sha), "filename": f.path, "status": f.status, "additions": f.additions, "deletions": f.lines,
 			"changes": f.additions + f.lines, "blob_url": s.addr(repo.FullName(), "blob", head, escaped),

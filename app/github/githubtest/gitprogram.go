@@ -7,7 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"sync"
 )
 
 // gitProgram runs the git program in an environment that nothing on the machine
@@ -16,6 +18,7 @@ type gitProgram struct {
 	path    string
 	backend string // git-http-backend
 	env     []string
+	known   *sync.Map // answers about objects, by repository and question
 }
 
 // updateHook refuses, as GitHub does, a push by an App without the workflows
@@ -39,7 +42,7 @@ func findGit(dir string) (gitProgram, error) {
 	if err != nil {
 		return gitProgram{}, fmt.Errorf("asking git where its programs are: %w", err)
 	}
-	g := gitProgram{path: path, backend: filepath.Join(strings.TrimSpace(string(out)), "git-http-backend")}
+	g := gitProgram{path: path, known: &sync.Map{}, backend: filepath.Join(strings.TrimSpace(string(out)), "git-http-backend")}
 	if _, err := os.Stat(g.backend); err != nil {
 		return gitProgram{}, fmt.Errorf("git's http-backend is needed to serve git over HTTP: %w", err)
 	}
@@ -90,13 +93,55 @@ func (g gitProgram) commit(dir, name string) string {
 	if name == "" || strings.HasPrefix(name, "-") || strings.ContainsAny(name, "^~:@{ \\?*[\x00") || strings.Contains(name, "..") {
 		return ""
 	}
+	if objectID.MatchString(name) { // GitHub has no branches that are called so
+		sha, _ := g.line(dir, "rev-parse", "--verify", "--quiet", name+"^{commit}")
+		return sha
+	}
+	var asked strings.Builder
 	for _, full := range []string{"refs/heads/" + name, "refs/tags/" + name, name} {
-		if sha, err := g.out(dir, "rev-parse", "--verify", "--quiet", full+"^{commit}"); err == nil && sha != "" {
-			return sha
+		asked.WriteString(full + "^{commit}\n")
+	}
+	found, err := g.run(dir, nil, []byte(asked.String()), "cat-file", "--batch-check=%(objectname)")
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(found)) {
+		if line = strings.TrimSpace(line); objectID.MatchString(line) { // else "… missing"
+			return line
 		}
 	}
 	return ""
 }
+
+var objectID = regexp.MustCompile(`^[0-9a-f]{40}$`)
+
+// about is run for a question about objects, whose answer never changes where they are
+// named by their ids. It is then asked once: starting a program for each costs more than
+// everything else here.
+func (g gitProgram) about(dir, command string, args ...string) ([]byte, error) {
+	fixed := true
+	for _, arg := range args {
+		fixed = fixed && (strings.HasPrefix(arg, "-") || arg == "blob" || byID.MatchString(arg))
+	}
+	key := strings.Join(append([]string{dir, command}, args...), "\x00")
+	if answer, ok := g.known.Load(key); ok && fixed {
+		return answer.([]byte), nil
+	}
+	b, err := g.run(dir, nil, nil, append([]string{command}, args...)...)
+	if err == nil && fixed && len(b) < 64<<10 {
+		g.known.Store(key, b)
+	}
+	return b, err
+}
+
+// line is about for an answer of one line.
+func (g gitProgram) line(dir, command string, args ...string) (string, error) {
+	b, err := g.about(dir, command, args...)
+	return strings.TrimRight(string(b), "\n"), err
+}
+
+// byID is an argument that names objects by ids alone, a path in one included.
+var byID = regexp.MustCompile(`^[0-9a-f]{40}(:.*|\.\.[0-9a-f]{40}|\^\{[a-z]+\})?$`)
 
 // refs returns all refs of a repository by full name.
 func (g gitProgram) refs(dir string, patterns ...string) (map[string]string, error) {

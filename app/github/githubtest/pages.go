@@ -218,7 +218,7 @@ func (s *Server) repositoryPage(w http.ResponseWriter, r *http.Request) {
 		}
 		for _, e := range entries {
 			if strings.EqualFold(e.path, "readme.md") {
-				b, _ := s.git.run(repo.dir, nil, nil, "cat-file", "blob", e.sha)
+				b, _ := s.git.about(repo.dir, "cat-file", "blob", e.sha)
 				data["Readme"] = string(b)
 			}
 		}

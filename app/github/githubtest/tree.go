@@ -233,6 +233,6 @@ func (s *Server) File(repo Repository, ref, path string) (string, bool) {
 	if sha == "" {
 		return "", false
 	}
-	b, err := s.git.run(r.dir, nil, nil, "cat-file", "blob", sha+":"+path)
+	b, err := s.git.about(r.dir, "cat-file", "blob", sha+":"+path)
 	return string(b), err == nil
 }

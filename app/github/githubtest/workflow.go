@@ -177,7 +177,7 @@ func (s *Server) readFile(repo *repository, ref, path string) (string, bool) {
 	if sha == "" {
 		return "", false
 	}
-	b, err := s.git.run(repo.dir, nil, nil, "cat-file", "blob", sha+":"+path)
+	b, err := s.git.about(repo.dir, "cat-file", "blob", sha+":"+path)
 	return string(b), err == nil
 }
 
