@@ -207,6 +207,11 @@ func (a *App) connect(ctx context.Context) error {
 		},
 	}
 
+	independent := &publish.Independent{
+		Store: a.store, GitHub: hub, Checks: hub, Now: now, Log: log, Bot: deliverer.Bot,
+		Words: func(i anvil.Independence) github.CheckRun { return notify.IndependentReview(notify.IndependenceOf(i)) },
+	}
+
 	a.linear, err = linearOf(cfg, a.store, hub, decider, markers, now, log)
 	if err != nil {
 		return err
@@ -231,6 +236,7 @@ func (a *App) connect(ctx context.Context) error {
 		{Name: anvil.HopSpeak, Handle: announcer.Speak},
 		{Name: anvil.HopReply, Handle: announcer.Reply},
 		{Name: anvil.HopGreet, Handle: greet},
+		{Name: anvil.HopReview, Handle: alone(independent.Look, now)},
 		{Name: anvil.HopSchedule, Handle: scheduler.Schedule},
 		{Name: anvil.HopDispatch, Handle: alone(dispatcher.Dispatch, now), Limit: 3 * time.Minute},
 		{Name: anvil.HopStop, Handle: dispatcher.Stop, Limit: 2 * time.Minute},

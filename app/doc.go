@@ -65,6 +65,10 @@
 // session waits for the next instruction. Whatever shows a task, here and at every
 // hop before, is rendered from one notify.Document.
 //
+// Review (publish). Where the rules want it, a second check run on the pull request's head
+// waits for the approval of somebody who has no part in it, whatever is pushed or
+// dismissed meanwhile.
+//
 // Reap (lease, dispatch). A runner that never came or went silent loses its run,
 // and the task gets another attempt or an end with a cause.
 //

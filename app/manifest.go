@@ -22,4 +22,4 @@ var Permissions = map[string]string{
 
 // Events are the webhook events to subscribe to. Events about the installation
 // and ping come without being asked for.
-var Events = []string{"issue_comment", "issues", "pull_request_review", "pull_request_review_comment", "check_run", "check_suite"}
+var Events = []string{"issue_comment", "issues", "pull_request", "pull_request_review", "pull_request_review_comment", "check_run", "check_suite"}

@@ -105,6 +105,9 @@ type Ruling struct {
 	Reason   string
 	Task     TaskID
 	Reply    *Reply
+	// Reviewed is the session whose pull request got another review or another head; empty:
+	// none. It is not kept with the delivery.
+	Reviewed SessionID
 }
 
 // Reply is an answer in a thread that belongs to no task: help, a status, or why
@@ -557,6 +560,7 @@ const (
 	HopGreet    = "greet"    // key: delivery id, of a place that wants a sign at once
 	HopStop     = "stop"     // key: run id
 	HopSpeak    = "speak"    // key: run id, of a session that is shown outside of GitHub
+	HopReview   = "review"   // key: session id, whose pull request may have been approved
 	HopReap     = "reap"     // key: empty; periodic
 )
 
@@ -576,6 +580,16 @@ type Story struct {
 	// Earlier are the session's tasks that were asked for before and have ended, the
 	// latest few in the order in which they were, each with its last run and its comment.
 	Earlier []Story
+}
+
+// Independence is whether somebody who has no part in a session's pull request approved it.
+type Independence struct {
+	Session  Session
+	Head     string  // the commit that is to be approved
+	Involved []Actor // who asked for a task in it; their approval does not count
+	Approved *Actor  // who approved it and counts; nil: nobody yet
+	Closed   bool    // the pull request is not open any more
+	Next     string  // the head that took Head's place; empty: none
 }
 
 // Run returns the present attempt.

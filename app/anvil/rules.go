@@ -47,6 +47,7 @@ type Rules struct {
 	Ready         *bool    `json:"ready,omitempty"`          // open pull requests ready for review, not as drafts
 	Labels        []string `json:"labels,omitempty"`         // of pull requests
 	Reviewers     []string `json:"reviewers,omitempty"`      // asked to review pull requests: logins, and teams as ORG/TEAM
+	Independent   bool     `json:"independent,omitempty"`    // a second check waits for an independent review
 	ProposeIssue  *bool    `json:"propose_issue,omitempty"`  // agents may open issues for what they find
 	OnReview      string   `json:"on_review,omitempty"`      // ask, auto or off; empty: ask
 	OnCIFailure   string   `json:"on_ci_failure,omitempty"`  // ask, auto or off; empty: ask

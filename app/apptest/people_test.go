@@ -153,6 +153,9 @@ func openPull(s *stage, args []string) error {
 
 // review USER PULL STATE BODY [PATH:LINE:TEXT…]: a submitted review
 func review(s *stage, args []string) error {
+	if len(args) == 3 && args[2] == "dismissed" { // the newest approval
+		return s.GitHub.Ask("POST", "repositories/"+s.Repository+"/pulls/"+args[1]+"/dismiss", map[string]string{"user": args[0]}, nil)
+	}
 	if err := words(args, 4, 20, "review USER PULL approved|changes_requested|commented BODY [PATH:LINE:TEXT…]"); err != nil {
 		return err
 	}

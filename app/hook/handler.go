@@ -37,7 +37,7 @@ type Handler struct {
 }
 
 // Events are the webhook events that Anvil subscribes to and stores.
-var Events = []string{"issue_comment", "issues", "pull_request_review", "pull_request_review_comment", "check_run", "check_suite", "installation", "installation_repositories", "ping"}
+var Events = []string{"issue_comment", "issues", "pull_request", "pull_request_review", "pull_request_review_comment", "check_run", "check_suite", "installation", "installation_repositories", "ping"}
 
 // New returns the endpoint. An empty secret is refused: it would let anybody in.
 func New(secret []byte, store Store, now func() time.Time, log *slog.Logger) (*Handler, error) {

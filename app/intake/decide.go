@@ -88,6 +88,9 @@ func (d *Decider) Decide(ctx context.Context, key string) error {
 	if ruling.Reply != nil {
 		next = append(next, anvil.Job{Hop: anvil.HopReply, Key: key})
 	}
+	if ruling.Reviewed != "" {
+		next = append(next, anvil.Job{Hop: anvil.HopReview, Key: string(ruling.Reviewed)})
+	}
 	return d.Store.Decide(ctx, delivery.ID, ruling, next...)
 }
 
@@ -117,6 +120,15 @@ func (d *Decider) rule(ctx context.Context, delivery anvil.Delivery) (anvil.Ruli
 	if err != nil {
 		return anvil.Ruling{}, err
 	}
+	ruling, err := d.ruleOn(ctx, reading, reader, delivery)
+	if err == nil && reading.Pull != nil {
+		ruling.Reviewed, err = d.reviewed(ctx, *reading.Pull)
+	}
+	return ruling, err
+}
+
+// ruleOn decides what a delivery from GitHub says.
+func (d *Decider) ruleOn(ctx context.Context, reading Reading, reader Reader, delivery anvil.Delivery) (anvil.Ruling, error) {
 	switch {
 	case reading.Change != nil:
 		return anvil.Ruling{Decision: anvil.Accepted}, d.installation(ctx, *reading.Change)

@@ -42,6 +42,9 @@ type Reading struct {
 	Broken  *Broken
 	Change  *Change
 	Gone    *Gone
+	// Pull is a pull request that got another review or another head, whatever else the
+	// delivery says.
+	Pull *Pull
 }
 
 // Request is a command that nobody has permitted yet.
@@ -63,40 +66,49 @@ func (r Reader) Parse(d anvil.Delivery) (Reading, error) {
 		problem.IDs = []string{"delivery " + string(d.ID)}
 		return Reading{}, problem.Because(err)
 	}
+	reading := r.read(d, &p)
+	reading.Pull = pullOf(d.Event, &p)
+	return reading, nil
+}
+
+// read reads what a payload says.
+func (r Reader) read(d anvil.Delivery, p *payload) Reading {
 	switch d.Event {
 	case "ping":
-		return ignored(CodeUnhandled, "a ping; the webhook works"), nil
+		return ignored(CodeUnhandled, "a ping; the webhook works")
 	case "installation", "installation_repositories":
-		return r.installation(d.Event, &p), nil
+		return r.installation(d.Event, p)
 	}
-	if reading := gone(d.Event, &p); reading != nil {
-		return *reading, nil
+	if reading := gone(d.Event, p); reading != nil {
+		return *reading
 	}
-	if reading := r.broken(d, &p); reading != nil {
-		return *reading, nil
+	if reading := r.broken(d, p); reading != nil {
+		return *reading
 	}
-	if reading := r.speaker(&p); reading != nil {
-		return *reading, nil
+	if reading := r.speaker(p); reading != nil {
+		return *reading
 	}
 	switch d.Event {
 	case "issue_comment":
-		return r.comment(d, &p), nil
+		return r.comment(d, p)
 	case "issues":
-		return r.issue(d, &p), nil
+		return r.issue(d, p)
+	case "pull_request":
+		return ignored(CodeUnhandled, "a change of a pull request opens no task")
 	case "pull_request_review":
-		return r.review(d, &p), nil
+		return r.review(d, p)
 	case "check_run":
-		return r.press(d, &p), nil
+		return r.press(d, p)
 	case "check_suite":
-		return r.pressAll(d, &p), nil
+		return r.pressAll(d, p)
 	default:
-		return r.elsewhere(d, &p), nil
+		return r.elsewhere(d, p)
 	}
 }
 
 func handled(event string) bool {
 	switch event {
-	case "ping", "installation", "installation_repositories", "issue_comment", "issues", "pull_request_review",
+	case "ping", "installation", "installation_repositories", "issue_comment", "issues", "pull_request", "pull_request_review",
 		"pull_request_review_comment", "check_run", "check_suite", "commit_comment", "discussion_comment":
 		return true
 	}

@@ -69,6 +69,19 @@ func Of(s anvil.Story) Document {
 	return d
 }
 
+// IndependenceOf tells of an independent review as it is shown.
+func IndependenceOf(i anvil.Independence) Independence {
+	d := Independence{Session: string(i.Session.ID), PullRequest: i.Session.PullRequest, Head: i.Head, Closed: i.Closed, Next: i.Next}
+	for _, a := range i.Involved {
+		d.Involved = append(d.Involved, person(a))
+	}
+	if i.Approved != nil {
+		who := person(*i.Approved)
+		d.Approved = &who
+	}
+	return d
+}
+
 // lostOf lists the attempts before the present one that came to nothing.
 func lostOf(s anvil.Story) (all []Lost) {
 	for _, r := range s.Runs[:max(len(s.Runs)-1, 0)] {

@@ -34,7 +34,7 @@ func Merge(organisation, repository anvil.Rules) anvil.Rules {
 		Protect:     union(o.Protect, r.Protect), MayChange: eitherList(o.MayChange, r.MayChange), AllowHosts: bothHosts(o.AllowHosts, r.AllowHosts),
 		Hold: stricter(holds, o.Hold, r.Hold), OthersApprove: o.OthersApprove || r.OthersApprove,
 		PullRequests: stricter(pullRequests, o.PullRequests, r.PullRequests), Signing: stricter(signings, o.Signing, r.Signing),
-		Ready: neither(o.Ready, r.Ready), Labels: union(o.Labels, r.Labels), Reviewers: union(o.Reviewers, r.Reviewers),
+		Ready: neither(o.Ready, r.Ready), Labels: union(o.Labels, r.Labels), Reviewers: union(o.Reviewers, r.Reviewers), Independent: o.Independent || r.Independent,
 		ProposeIssue: neither(o.ProposeIssue, r.ProposeIssue),
 		OnReview:     stricter(modes, o.OnReview, r.OnReview), OnCIFailure: stricter(modes, o.OnCIFailure, r.OnCIFailure),
 	}

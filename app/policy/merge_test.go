@@ -71,6 +71,9 @@ func TestTheStricterWins(t *testing.T) {
 		"approvals":     {func(r anvil.Rules) any { return r.OthersApprove }, []row{{"approvals: others", "approvals: anyone", true}, {"approvals: anyone", "approvals: others", true}, {"", "", false}}},
 		"pull_requests": {func(r anvil.Rules) any { return r.PullRequests }, []row{{"pull_requests: stack", "pull_requests: push", "stack"}, {"pull_requests: 'off'", "pull_requests: push", "off"}, {"", "pull_requests: push", "push"}}},
 		"signing":       {func(r anvil.Rules) any { return r.Signing }, []row{{"signing: api", "signing: app", "api"}, {"", "signing: api", "api"}}},
+		"pull_request.independent_review": {func(r anvil.Rules) any { return r.Independent }, []row{
+			{"pull_request: {independent_review: true}", "pull_request: {independent_review: false}", true}, {"", "pull_request: {independent_review: true}", true}, {"", "", false},
+		}},
 		"pull_request.ready": {func(r anvil.Rules) any { return r.OpensReady() }, []row{
 			{"pull_request: {ready: true}", "", true}, {"pull_request: {ready: false}", "pull_request: {ready: true}", false}, {"pull_request: {ready: true}", "pull_request: {ready: false}", false}, {"", "", false},
 		}},

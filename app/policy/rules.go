@@ -85,6 +85,8 @@ type file struct {
 		Ready     *bool        `yaml:"ready"`
 		Labels    strict.Lines `yaml:"labels"`
 		Reviewers strict.Lines `yaml:"reviewers"`
+
+		IndependentReview bool `yaml:"independent_review"`
 	} `yaml:"pull_request"`
 	Signing string `yaml:"signing"`
 	Network struct {
@@ -135,7 +137,7 @@ func parse(text []byte, from string, validRef func(string) error) (anvil.Rules, 
 		Runners: f.Runners, Environment: f.Environment, Setup: f.Setup, Verify: f.Verify, Screenshots: f.Screenshots,
 		Budget:  anvil.Limit{CostMicros: int64(math.Round(f.Budget.USD * 1e6)), Tokens: f.Budget.Tokens},
 		Protect: f.Protected.Paths, AllowHosts: f.Network.Allow, Hold: f.Hold, OthersApprove: f.Approvals == "others",
-		PullRequests: f.PullRequests, Signing: f.Signing, Ready: f.PullRequest.Ready, Labels: f.PullRequest.Labels, Reviewers: f.PullRequest.Reviewers,
+		PullRequests: f.PullRequests, Signing: f.Signing, Ready: f.PullRequest.Ready, Labels: f.PullRequest.Labels, Reviewers: f.PullRequest.Reviewers, Independent: f.PullRequest.IndependentReview,
 		ProposeIssue: f.Tools.ProposeIssue, OnReview: f.OnReview, OnCIFailure: f.OnCIFailure,
 	}
 	if f.Protected.Allow != nil {

@@ -166,7 +166,11 @@ func (d *Deliverer) deliver(ctx context.Context, story anvil.Story, run anvil.Ru
 		// The pull request is there, and it says what the check would.
 		d.Log.Warn("no check run", "run", run.ID, "error", err)
 	}
-	_, err = d.Store.Move(ctx, run.ID, anvil.Succeeded, nil)
+	var next []anvil.Job
+	if run.Rules.Independent {
+		next = append(next, anvil.Job{Hop: anvil.HopReview, Key: string(story.Session.ID)})
+	}
+	_, err = d.Store.Move(ctx, run.ID, anvil.Succeeded, nil, next...)
 	return err
 }
 

@@ -163,8 +163,9 @@ func (s *Server) controlIssues(mux *http.ServeMux) {
 		return s.openFromBranch(repo.ID, user, in.Title, in.Branch)
 	})
 	for verb, do := range map[string]func(Repository, int, Account) (any, error){
-		"merge": func(repo Repository, n int, u Account) (any, error) { return s.merge(repo.ID, n, u.ID) },
-		"ready": func(repo Repository, n int, u Account) (any, error) { return nil, s.markReady(repo.ID, n, u.ID) },
+		"merge":   func(repo Repository, n int, u Account) (any, error) { return s.merge(repo.ID, n, u.ID) },
+		"dismiss": func(repo Repository, n int, u Account) (any, error) { return nil, s.dismiss(repo.ID, n, u.ID) },
+		"ready":   func(repo Repository, n int, u Account) (any, error) { return nil, s.markReady(repo.ID, n, u.ID) },
 		"close": func(repo Repository, n int, u Account) (any, error) {
 			return s.editIssue(repo.ID, n, u.ID, EditIssue{State: new("closed")})
 		},

@@ -12,7 +12,7 @@ type Review struct {
 	ID          int64           `json:"id"`
 	Pull        int             `json:"pull"`
 	Author      Account         `json:"author"`
-	State       string          `json:"state"` // APPROVED, CHANGES_REQUESTED or COMMENTED
+	State       string          `json:"state"` // APPROVED, CHANGES_REQUESTED, COMMENTED or DISMISSED
 	Body        string          `json:"body"`
 	Commit      string          `json:"commit"`
 	SubmittedAt time.Time       `json:"submitted_at"`
@@ -77,6 +77,29 @@ func (s *Server) review(repoID int64, number int, userID int64, in ReviewInput) 
 	s.tell(repo, "pull_request_review", "submitted", user, obj{"review": told, "pull_request": s.pullJSON(repo, p, false)})
 	s.changed()
 	return *v, nil
+}
+
+// dismiss takes the newest approval of a pull request back in the user's name, and tells
+// the Apps.
+func (s *Server) dismiss(repoID int64, number int, userID int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	repo, user, err := s.repoAndUser(repoID, userID)
+	if err != nil {
+		return err
+	}
+	for _, v := range slices.Backward(repo.reviews) {
+		if v.Pull != number || v.State != "APPROVED" {
+			continue
+		}
+		v.State = "DISMISSED"
+		told := s.reviewJSON(repo, v)
+		told["state"] = "dismissed"
+		s.tell(repo, "pull_request_review", "dismissed", user, obj{"review": told, "pull_request": s.pullJSON(repo, repo.pulls[number], false)})
+		s.changed()
+		return nil
+	}
+	return notFound("an approval of pull request %d", number)
 }
 
 func (s *Server) reviewJSON(repo *repository, v *Review) obj {
