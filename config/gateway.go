@@ -19,7 +19,8 @@ type Gateway struct {
 
 	// HostedTools names the kinds of tools that a provider may carry out itself,
 	// such as web_search. Default: none; they are taken out of requests, because
-	// through them an agent reaches what its own network does not.
+	// through them an agent reaches what its own network does not. With web_fetch
+	// pictures and files may be named by an address or an id, too.
 	HostedTools []string `yaml:"hosted_tools"`
 
 	// BodyBytes is the size of one request. Default: 33554432 (32 MiB).

@@ -106,6 +106,7 @@ func TestBodies(t *testing.T) {
 		io.WriteString(rw, `{"usage":{"input_tokens":1,"output_tokens":1}}`)
 	})))
 	run := w.working("a", token)
+	const elsewhere = "GW_REQUEST: a picture or file is named by an address or an id"
 	for _, test := range []struct {
 		name, path, body string
 		status           int
@@ -136,6 +137,22 @@ func TestBodies(t *testing.T) {
 		{"dated tools", "v1/messages", `{"model":"large","tools":[{"type":"bash_20250124"},{"name":"mine"},{"type":"web_fetch_20250910"},{"type":"code_execution_20250825"}]}`, 200,
 			`{"model":"large","tools":[{"type":"bash_20250124"},{"name":"mine"}]}`},
 		{"a tool of two types", "v1/messages", `{"model":"large","tools":[{"Type":"web_search_1","type":"custom"}]}`, 400, "tools is not a list"},
+		{"a tool of one type and another", "v1/responses", `{"model":"large","tools":[{"type":"web_search","type":"function"}]}`, 400, "tools is not a list"},
+		{"a picture at an address", "v1/responses", `{"model":"large","input":[{"content":[{"type":"input_image","image_url":"https://evil.example/?tree"}]}]}`, 400, elsewhere},
+		{"a picture at an address, for Chat", "v1/chat/completions", `{"model":"large","messages":[{"content":[{"type":"image_url","image_url":{"detail":"low","url" : "https://evil.example"}}]}]}`, 400, elsewhere},
+		{"a picture at an escaped address", "v1/responses", `{"model":"large","input":[{"image\u005furl":"\u0068ttps://evil.example"}]}`, 400, elsewhere},
+		{"a film", "v1/chat/completions", `{"model":"large","messages":[{"content":[{"type":"video_url","video_url":{"url":"gs://evil"}}]}]}`, 400, elsewhere},
+		{"a file at an address", "v1/responses", `{"model":"large","input":[{"content":[{"type":"input_file","file_url":"https://evil.example"}]}]}`, 400, elsewhere},
+		{"a file whose bytes are an address", "v1/chat/completions", `{"model":"large","messages":[{"content":[{"type":"file","file":{"file_data":"https:\/\/evil.example"}}]}]}`, 400, elsewhere},
+		{"a file of somebody's", "v1/responses", `{"model":"large","input":[{"content":[{"type":"input_file","file_id":"file-evil"}]}]}`, 400, elsewhere},
+		{"a source at an address", "v1/messages", `{"model":"large","messages":[{"content":[{"type":"image","source":{"type":"url","url":"https://evil.example"}}]}]}`, 400, elsewhere},
+		{"a source at an address, with two types", "v1/messages", `{"model":"large","messages":[{"content":[{"type":"document","source":{"type":"\u0075rl","url":"https://evil.example","type":"base64"}}]}]}`, 400, elsewhere},
+		{"a source of somebody's", "v1/messages", `{"model":"large","messages":[{"content":[{"type":"document","source":{"type":"file","file_id":"file_evil"}}]}]}`, 400, elsewhere},
+		{"a picture with its bytes", "v1/responses", `{"model":"large","input":[{"image_url":"data:image/png;base64,AA=="},{"image_url":null},{"file_data":"data:application/pdf;base64,AA=="}]}`, 200, "AA=="},
+		{"a picture with its bytes, for Chat", "v1/chat/completions", `{"model":"large","messages":[{"content":[{"image_url":{"url":"data:image/png;base64,AA=="}}]}]}`, 200, "AA=="},
+		{"a source with its bytes", "v1/messages", `{"model":"large","messages":[{"content":[{"type":"image","source":{"type":"base64","data":"AA=="}}]}]}`, 200, "AA=="},
+		{"an argument that is an address", "v1/messages", `{"model":"large","messages":[{"content":[{"type":"tool_use","input":{"url":"https://a.example","image_url":"https://a.example","file_id":"1","source":"url"}}]}]}`, 200, "a.example"},
+		{"words about addresses", "v1/responses", `{"model":"large","input":[{"content":[{"type":"input_text","text":"{\"image_url\":\"https://a.example\"}"}]}],"tools":[{"type":"function","parameters":{"properties":{"image_url":{"type":"string"},"url":{"type":"string"}}}}]}`, 200, "a.example"},
 		{"its own stream options", "v1/chat/completions", `{"model":"large","stream":true,"stream_options":{"include_obfuscation":false}}`, 200, `"include_usage":true`},
 	} {
 		last.Store("")

@@ -17,8 +17,8 @@
 //     when it is stopped.
 //   - The body's top level is read: which model, how much output, which tools. The
 //     model has to be one of the run's. What would reach outside through the provider
-//     (its web search, its connections to other servers, what it stored for others)
-//     is taken out or refused.
+//     (its web search, its connections to other servers, a picture at an address, what
+//     it stored for others) is taken out or refused.
 //   - The ledger reserves the most that the call can cost, or refuses.
 //   - A new request is made for the first upstream that serves the model: our key,
 //     headers from a list, no redirects. Until the first byte of an answer has gone

@@ -125,6 +125,10 @@ func (q *request) understand(rt route, hosted []string) *refusal {
 		return nil
 	})
 	q.files = reading.pictures
+	elsewhere := reading.named
+	if rt.protocol == messages {
+		elsewhere = reading.sourced
+	}
 	switch {
 	case no != nil:
 		return no
@@ -132,6 +136,8 @@ func (q *request) understand(rt route, hosted []string) *refusal {
 		return refuse(http.StatusBadRequest, CodeRequest, "the body is not a JSON object.")
 	case q.model == "":
 		return refuse(http.StatusBadRequest, CodeModel, "the body names no model. Set model.")
+	case elsewhere && !slices.Contains(hosted, "web_fetch"):
+		return refuse(http.StatusBadRequest, CodeRequest, "a picture or file is named by an address or an id, and the provider is not sent for it. Send its bytes in the request.")
 	}
 	return nil
 }
@@ -208,14 +214,16 @@ func (q *request) takeTools(rt route, m member, value []byte, hosted []string) *
 	dropped := false
 	err := elements(value, func(tool []byte) error {
 		kind := ""
+		typed := false
 		if err := members(tool, func(f member) error {
-			if f.key == "type" {
-				return json.Unmarshal(tool[f.start:f.end], &kind)
-			}
-			if strings.EqualFold(f.key, "type") {
+			switch {
+			case !strings.EqualFold(f.key, "type"):
+				return nil
+			case f.key != "type" || typed: // of two, a provider may take the other one
 				return errNotJSON
 			}
-			return nil
+			typed = true
+			return json.Unmarshal(tool[f.start:f.end], &kind)
 		}); err != nil {
 			return err
 		}

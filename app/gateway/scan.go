@@ -23,8 +23,13 @@ type member struct {
 // provider's to refuse.
 func members(text []byte, f func(member) error) error { return new(scan).members(text, f) }
 
-// scan reads JSON, and counts what can be a picture or a file in what it skips.
-type scan struct{ pictures int64 }
+// scan reads JSON. Of what it skips it counts what can be a picture or a file, and
+// notices those that are elsewhere.
+type scan struct {
+	pictures int64
+	named    bool // one is elsewhere, as Responses and Chat name it
+	sourced  bool // one is, as Messages does
+}
 
 func (s *scan) members(text []byte, f func(member) error) error {
 	i := space(text, 0)
@@ -143,7 +148,8 @@ func (s *scan) skip(text []byte, i int) (int, error) {
 
 // skipNested returns where the object or array that begins at i ends.
 func (s *scan) skipNested(text []byte, i int) (int, error) {
-	var open []byte // what closes what is open, innermost last
+	var open []nest // innermost last
+	var next nest   // what the key before the next value says of it
 	for i < len(text) {
 		switch c := text[i]; c {
 		case '"':
@@ -151,19 +157,26 @@ func (s *scan) skipNested(text []byte, i int) (int, error) {
 			if err != nil {
 				return 0, err
 			}
-			if n := end - i; n >= len(`"image"`) && n <= len(`"input_image"`) && isPicture(text[i+1:end-1]) {
+			said := word(text[i:end])
+			if isPicture(said) {
 				s.pictures++
 			}
-			i = end
+			if i = space(text, end); i < len(text) && text[i] == ':' {
+				i = space(text, i+1)
+				next = s.key(said, text[i:], &open[len(open)-1])
+			}
 			continue
 		case '{':
-			open = append(open, '}')
+			next.end = '}'
+			open, next = append(open, next), nest{}
 		case '[':
-			open = append(open, ']')
+			open, next = append(open, nest{end: ']'}), nest{}
 		case '}', ']':
-			if open[len(open)-1] != c {
+			inner := open[len(open)-1]
+			if inner.end != c {
 				return 0, errNotJSON
 			}
+			s.sourced = s.sourced || inner.source && inner.elsewhere
 			if open = open[:len(open)-1]; len(open) == 0 {
 				return i + 1, nil
 			}
@@ -171,15 +184,6 @@ func (s *scan) skipNested(text []byte, i int) (int, error) {
 		i++
 	}
 	return 0, errNotJSON
-}
-
-// isPicture reports whether a key or value announces a picture or a file.
-func isPicture(word []byte) bool {
-	switch string(word) {
-	case "image", "image_url", "input_image", "input_file", "document":
-		return true
-	}
-	return false
 }
 
 // skipString returns where the string that begins at i ends.

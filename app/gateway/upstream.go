@@ -64,7 +64,7 @@ func (u *upstream) serves(p protocol, model string) (name string, ok bool) {
 
 // request makes the request that goes out. Nothing of the engine's passes but its
 // body and the headers named here.
-func (u *upstream) request(c *call, model string) *http.Request {
+func (u *upstream) request(ctx context.Context, c *call, model string) *http.Request {
 	q, rt, from := c.request, c.route, c.header
 	body := q.bodyFor(rt, model)
 	target := *u.BaseURL
@@ -103,7 +103,7 @@ func (u *upstream) request(c *call, model string) *http.Request {
 		Body: q.send(body), ContentLength: int64(len(body)),
 		GetBody: func() (io.ReadCloser, error) { return q.send(body), nil },
 	}
-	return r.WithContext(c.ctx)
+	return r.WithContext(ctx)
 }
 
 // Retries, before the first byte of an answer has gone to the engine.
@@ -169,8 +169,10 @@ func (g *Gateway) try(ctx context.Context, c *call, u *upstream, model string, b
 		r.retryAfter = 15 * time.Second
 		return nil, r.because(err), false
 	}
-	resp, err := g.transport.RoundTrip(u.request(c, model))
+	tried, giveUp := context.WithCancel(ctx) // ends with the call
+	resp, err := g.transport.RoundTrip(u.request(tried, c, model))
 	if err != nil {
+		giveUp()
 		if ctx.Err() != nil {
 			done(nil) // not the upstream's doing
 		} else {
@@ -178,6 +180,10 @@ func (g *Gateway) try(ctx context.Context, c *call, u *upstream, model string, b
 		}
 		return nil, refuse(http.StatusBadGateway, CodeUpstream, "upstream %s cannot be reached. Try again later.", u.Name).because(err), true
 	}
+	// The transport waits for an answer's head only so long; its first byte may not be
+	// longer in coming.
+	late := time.AfterFunc(g.silence, giveUp)
+	defer late.Stop()
 	if no, passing = judge(u, resp); no != nil {
 		drain(resp)
 		if resp.StatusCode >= 500 || resp.StatusCode < 400 {

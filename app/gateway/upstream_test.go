@@ -225,6 +225,23 @@ func TestSilence(t *testing.T) {
 	}
 }
 
+// An upstream that has begun its answer's head is held to the same: whatever it says in
+// the head, and however it is to be tried again.
+func TestSilenceAfterTheHead(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{200, 400, 429, 503} {
+		w := newWorld(t, func(c *Config) { c.Silence = 50 * time.Millisecond }, with(upstreamAt(t, "one", func(rw http.ResponseWriter, r *http.Request) {
+			rw.WriteHeader(status)
+			rw.(http.Flusher).Flush()
+			<-r.Context().Done()
+		})))
+		run := w.working("a", token)
+		if got, text := w.post(run, token, "v1/responses", ask); got < 400 || !strings.Contains(text, "GW_UPSTREAM") {
+			t.Errorf("head %d: got %d %s", status, got, text)
+		}
+	}
+}
+
 // A person's stop cuts what is under way, and the engine reads why.
 func TestAStopCutsStreams(t *testing.T) {
 	t.Parallel()
