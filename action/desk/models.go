@@ -20,7 +20,7 @@ const (
 	codeBudget = "GW_BUDGET"
 	codeModel  = "GW_MODEL"
 	codePath   = "GW_PATH"
-	codeHosted = "GW_REQUEST"
+	codeAsked  = "GW_REQUEST"
 	codeSilent = "GW_UPSTREAM"
 )
 
@@ -107,37 +107,6 @@ func (m *models) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	m.pass(w, r, relay, body)
-}
-
-// check looks at what a call asks for: a model of the run, and no tool that the
-// provider itself would run, for that is a way out which no proxy sees.
-func (m *models) check(body []byte) (code, what string) {
-	var call struct {
-		Model string `json:"model"`
-		Tools []struct {
-			Type string `json:"type"`
-		} `json:"tools"`
-		Servers []json.RawMessage `json:"mcp_servers"`
-		Search  json.RawMessage   `json:"web_search_options"`
-	}
-	if json.Unmarshal(body, &call) != nil || call.Model == "" {
-		return codeModel, "the call names no model."
-	}
-	if len(m.provider.Models) > 0 && !slices.Contains(m.provider.Models, call.Model) {
-		return codeModel, "the model is not one of this run's: " + strings.Join(m.provider.Models, ", ") + "."
-	}
-	if len(call.Servers) > 0 || len(call.Search) > 0 && string(call.Search) != "null" {
-		return codeHosted, "tools that the provider runs are not allowed."
-	}
-	for _, t := range call.Tools {
-		switch {
-		case t.Type == "", t.Type == "function", t.Type == "custom", t.Type == "local_shell", t.Type == "namespace",
-			strings.HasPrefix(t.Type, "bash_"), strings.HasPrefix(t.Type, "text_editor_"):
-		default:
-			return codeHosted, "tools that the provider runs are not allowed."
-		}
-	}
-	return "", ""
 }
 
 func (m *models) list(w http.ResponseWriter) {
