@@ -138,6 +138,8 @@ func TestBodies(t *testing.T) {
 			`{"model":"large","tools":[{"type":"bash_20250124"},{"name":"mine"}]}`},
 		{"a tool of two types", "v1/messages", `{"model":"large","tools":[{"Type":"web_search_1","type":"custom"}]}`, 400, "tools is not a list"},
 		{"a tool of one type and another", "v1/responses", `{"model":"large","tools":[{"type":"web_search","type":"function"}]}`, 400, "tools is not a list"},
+		{"tools in namespaces", "v1/responses", `{"model":"large","tools":[{"type":"namespace","tools":[{"type":"function"}]},{"type":"namespace","tools":[{"type":"mcp","server_url":"https://evil.example"}]}]}`, 200,
+			`{"model":"large","tools":[{"type":"namespace","tools":[{"type":"function"}]}]}`},
 		{"a picture at an address", "v1/responses", `{"model":"large","input":[{"content":[{"type":"input_image","image_url":"https://evil.example/?tree"}]}]}`, 400, elsewhere},
 		{"a picture at an address, for Chat", "v1/chat/completions", `{"model":"large","messages":[{"content":[{"type":"image_url","image_url":{"detail":"low","url" : "https://evil.example"}}]}]}`, 400, elsewhere},
 		{"a picture at an escaped address", "v1/responses", `{"model":"large","input":[{"image\u005furl":"\u0068ttps://evil.example"}]}`, 400, elsewhere},

@@ -210,13 +210,30 @@ var ownTools = []string{
 // takeTools drops the tools that the provider carries out, except those that the
 // operator allows.
 func (q *request) takeTools(rt route, m member, value []byte, hosted []string) *refusal {
-	var kept [][]byte
-	dropped := false
-	err := elements(value, func(tool []byte) error {
-		kind := ""
-		typed := false
+	kept, dropped, err := sortTools(rt, value, hosted, true)
+	if err != nil {
+		return refuse(http.StatusBadRequest, CodeRequest, "tools is not a list of tools.")
+	}
+	if dropped {
+		text := append([]byte{'['}, bytes.Join(kept, []byte{','})...)
+		q.edits = append(q.edits, edit{m.start, m.end, append(text, ']')})
+	}
+	return nil
+}
+
+// sortTools returns the tools of a list that may stay, and whether there are others. A
+// namespace stays if all in it may; there is none within another.
+func sortTools(rt route, list []byte, hosted []string, namespaces bool) (kept [][]byte, dropped bool, err error) {
+	err = elements(list, func(tool []byte) error {
+		kind, typed, foreign := "", false, false
 		if err := members(tool, func(f member) error {
 			switch {
+			case f.key == "tools" && !namespaces:
+				return errNotJSON
+			case f.key == "tools":
+				_, others, err := sortTools(rt, tool[f.start:f.end], hosted, false)
+				foreign = foreign || others
+				return err
 			case !strings.EqualFold(f.key, "type"):
 				return nil
 			case f.key != "type" || typed: // of two, a provider may take the other one
@@ -227,21 +244,14 @@ func (q *request) takeTools(rt route, m member, value []byte, hosted []string) *
 		}); err != nil {
 			return err
 		}
-		if kind == "" && rt.protocol == messages || ofKind(kind, ownTools) || ofKind(kind, hosted) {
+		if !foreign && (kind == "" && rt.protocol == messages || ofKind(kind, ownTools) || ofKind(kind, hosted)) {
 			kept = append(kept, tool)
 		} else {
 			dropped = true
 		}
 		return nil
 	})
-	if err != nil {
-		return refuse(http.StatusBadRequest, CodeRequest, "tools is not a list of tools.")
-	}
-	if dropped {
-		text := append([]byte{'['}, bytes.Join(kept, []byte{','})...)
-		q.edits = append(q.edits, edit{m.start, m.end, append(text, ']')})
-	}
-	return nil
+	return kept, dropped, err
 }
 
 // ofKind reports whether a tool's type is one of the kinds, or a dated version of
