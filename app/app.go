@@ -162,7 +162,7 @@ func (a *App) connect(ctx context.Context) error {
 	leases := &lease.Server{
 		Store: a.store, Verifier: verifier, GitHub: hub, Blobs: a.blobs, Sealed: sealed, Engines: enginesOf(cfg), Tools: cfg.Tools.Enabled, Relays: a.models.Serves, Now: now, Log: log,
 		Place: lease.Workplace{
-			Home: actions.Home, Workflow: cfg.Dispatch.Workflow, Ref: cfg.Dispatch.Ref, RunnerEnvironments: cfg.Dispatch.RunnerEnvironments,
+			Home: actions.Home, Workflow: cfg.Dispatch.Workflow, Ref: cfg.Dispatch.Ref, RunnerEnvironments: cfg.Dispatch.RunnerEnvironments, MayStay: cfg.Dispatch.LastingRunners,
 		},
 		Containment: containmentOf(cfg), Images: imageCacheOf(cfg), Environment: environmentOf(cfg),
 		Terms: lease.Terms{

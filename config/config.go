@@ -176,6 +176,10 @@ type Dispatch struct {
 	// github-hosted, self-hosted or both. Default: empty, which means any.
 	// [github-hosted] keeps tasks off machines that live longer than a job.
 	RunnerEnvironments []string `yaml:"runner_environments"`
+
+	// LastingRunners are public repositories, as OWNER/NAME, whose runs a self-hosted
+	// runner may claim that stays after its job. Default: none; such a claim ends the run.
+	LastingRunners []string `yaml:"lasting_runners"`
 }
 
 // Engine is one coding agent and how it is started on the runner.

@@ -265,6 +265,7 @@ func TestRefusedStarts(t *testing.T) {
 		{"listen without a port", least + "listen: localhost\n", CodeValue, []string{"HOST:PORT"}},
 		{"workflow with a path", least + "dispatch: {workflow: .github/workflows/anvil.yml}\n", CodeValue, []string{"name alone"}},
 		{"repository without an owner", least + "dispatch: {repository: central}\n", CodeValue, []string{"OWNER/NAME"}},
+		{"a pattern for runners that stay", least + "dispatch: {lasting_runners: ['acme/*']}\n", CodeValue, []string{"OWNER/NAME"}},
 		{"unknown kind of runner", least + "dispatch: {runner_environments: [mine]}\n", CodeValue, []string{"self-hosted"}},
 		{"a network of another kind", least + "containment: {network: host}\n", CodeValue, []string{"containment.network", "proxy, none"}},
 		{"every host", least + "containment: {allow: ['*']}\n", CodeValue, []string{"containment.allow", "wildcard", ".example.com"}},

@@ -156,6 +156,11 @@ func (c *Config) checkDispatch(ps *Problems) {
 	for _, e := range d.RunnerEnvironments {
 		oneOf(ps, "dispatch.runner_environments", e, "github-hosted", "self-hosted")
 	}
+	for _, name := range d.LastingRunners {
+		if !fullName.MatchString(name) {
+			ps.add(CodeValue, "dispatch.lasting_runners", "Write OWNER/NAME for each public repository that such a runner may serve", "%q is not a repository's name", name)
+		}
+	}
 }
 
 func (c *Config) checkEngines(ps *Problems) {

@@ -59,6 +59,14 @@ func (m *machine) public() (public, known bool) {
 	return !event.Repository.Private || event.Repository.Visibility == "public", true
 }
 
+// Ephemeral reports whether the runner of a job with this environment was registered for one
+// job alone, as far as can be told from where the job is.
+func Ephemeral(environ []string) bool {
+	m := &machine{Options{Environ: environ}}
+	ephemeral, found := m.ephemeral()
+	return found && ephemeral
+}
+
 // ephemeral reads what the runner was registered as, from the file .runner beside its
 // programs, and reports whether there is one.
 func (m *machine) ephemeral() (ephemeral, found bool) {

@@ -58,6 +58,7 @@ type server struct {
 	git  string // directory of bare repositories
 
 	// How it behaves; set before the run.
+	claimed     runapi.RunnerInfo // what was last said of the machine
 	refuseClaim *runapi.Error
 	onRenew     func(n int) (runapi.RenewAnswer, *runapi.Error)
 	onEvent     func(runapi.Event)
@@ -105,6 +106,7 @@ func (s *server) claim(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusForbidden, &runapi.Error{Code: runapi.CodeNonce, What: "unknown run."})
 		return
 	}
+	s.claimed = in.Runner
 	if s.refuseClaim != nil {
 		refuse(w, http.StatusConflict, s.refuseClaim)
 		return

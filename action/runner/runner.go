@@ -23,6 +23,7 @@ import (
 	"github.com/seed-bc0cc349/anvil/action/agent"
 	"github.com/seed-bc0cc349/anvil/action/confine"
 	"github.com/seed-bc0cc349/anvil/action/devcontainer"
+	"github.com/seed-bc0cc349/anvil/action/doctor"
 	"github.com/seed-bc0cc349/anvil/action/imagecache"
 	"github.com/seed-bc0cc349/anvil/action/joblog"
 	"github.com/seed-bc0cc349/anvil/action/redact"
@@ -197,6 +198,7 @@ func (j *job) claim(ctx context.Context) error {
 		Run: in.task, Nonce: in.nonce,
 		Runner: runapi.RunnerInfo{
 			Name: j.Getenv("RUNNER_NAME"), OS: runtime.GOOS, Arch: runtime.GOARCH, Version: j.Version, Clock: time.Now(),
+			Ephemeral: doctor.Ephemeral(j.Environ),
 		},
 	}
 	var a runapi.Assignment

@@ -3,6 +3,7 @@ package runner_test
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -187,6 +188,31 @@ func TestRunTurnedAway(t *testing.T) {
 	m := newMachine(t, s)
 	if got := m.run(); got != runner.NotHanded || !strings.Contains(m.out.String(), "::error::OIDC_CLAIM: This repository is not yours.") {
 		t.Errorf("exit code %d, log\n%s", got, m.out.String())
+	}
+}
+
+// The server is told whether the machine is thrown away after the job, as it was registered.
+func TestRunTellsWhetherItsRunnerStays(t *testing.T) {
+	t.Parallel()
+	for settings, want := range map[string]bool{"": false, `{"agentId": 6}`: false, `{"agentId": 6, "ephemeral": true}`: true} {
+		s := newServer(t)
+		s.refuseClaim = &runapi.Error{Code: runapi.CodeTaken, What: "Another job works on this run."}
+		m := newMachine(t, s)
+		dir := t.TempDir()
+		if settings != "" {
+			if err := os.WriteFile(filepath.Join(dir, ".runner"), []byte(settings), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		temp := filepath.Join(dir, "_work", "_temp")
+		if err := os.MkdirAll(temp, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		m.config.Environ = append(m.config.Environ, "RUNNER_TEMP="+temp)
+		m.run()
+		if s.claimed.Name != "test 1" || s.claimed.Ephemeral != want {
+			t.Errorf("with %q the server is told %+v", settings, s.claimed)
+		}
 	}
 }
 

@@ -30,6 +30,7 @@ type Claims struct {
 	RunID             int64
 	RunAttempt        int
 	RunnerEnvironment string // github-hosted or self-hosted
+	Public            bool   // everybody may read the repository
 	Ref               string
 	SHA               string
 	Environment       string // empty unless the job names one
@@ -61,8 +62,8 @@ func (v *Verifier) claims(f map[string]json.RawMessage) (Claims, error) {
 		WorkflowRef: r.text("workflow_ref"), WorkflowSHA: r.optional("workflow_sha"),
 		JobWorkflowRef: r.optional("job_workflow_ref"), JobWorkflowSHA: r.optional("job_workflow_sha"),
 		EventName: r.text("event_name"), RunID: r.number("run_id"), RunAttempt: int(r.number("run_attempt")),
-		RunnerEnvironment: r.text("runner_environment"),
-		Ref:               r.text("ref"), SHA: r.text("sha"), Environment: r.optional("environment"),
+		RunnerEnvironment: r.text("runner_environment"), Public: r.optional("repository_visibility") == "public",
+		Ref: r.text("ref"), SHA: r.text("sha"), Environment: r.optional("environment"),
 		ActorID: r.number("actor_id"),
 	}
 	if r.problem != nil {

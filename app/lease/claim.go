@@ -46,6 +46,9 @@ func (s *Server) claim(r *http.Request) (any, error) {
 	if err := mayClaim(run, claims, req.Nonce); err != nil {
 		return nil, err
 	}
+	if err := s.Place.mayStay(claims, req.Runner, home); err != nil {
+		return nil, s.endFor(ctx, run, err)
+	}
 	s.noticeSkew(req.Run, req.Runner.Clock)
 	// The token for reading comes before the lease: if GitHub has none to give,
 	// nothing has happened yet and the runner asks again.
@@ -160,6 +163,34 @@ func (p Workplace) check(c github.Claims, home anvil.Repository) error {
 		return wrongClaim("runner_environment", c.RunnerEnvironment, strings.Join(p.RunnerEnvironments, " or "))
 	}
 	return nil
+}
+
+// mayStay refuses a machine that stays after its job where anybody's pull request can leave
+// something on it. GitHub says of the machine whose it is; that it stays, the machine
+// itself, which an earlier job may have taken over: the refusal is for operators who do not
+// know, not against those who lie.
+func (p Workplace) mayStay(c github.Claims, r runapi.RunnerInfo, home anvil.Repository) *runapi.Error {
+	allowed := slices.ContainsFunc(p.MayStay, func(name string) bool { return strings.EqualFold(name, home.FullName()) })
+	if c.RunnerEnvironment != "self-hosted" || !c.Public || r.Ephemeral || allowed {
+		return nil
+	}
+	return &runapi.Error{
+		Code: runapi.CodeStays, What: fmt.Sprintf("the self-hosted runner %s stays after its job, or can't tell, and %s is public: what anybody's pull request leaves on it would meet this run.", cut(r.Name, 100), home.FullName()),
+		Next: "Register it as ephemeral (anvil-runner doctor tells more), or allow it by name in the server's dispatch.lasting_runners; then comment /anvil retry.", Status: http.StatusForbidden,
+	}
+}
+
+// endFor ends a run that its own job has come for and may not have, and returns why.
+func (s *Server) endFor(ctx context.Context, run anvil.Run, why *runapi.Error) error {
+	_, err := s.Store.Move(ctx, run.ID, anvil.Failed, func(r *anvil.Run) error {
+		r.Problem = anvil.Problemf(anvil.Code(why.Code), why.Next, "%s", why.What)
+		return nil
+	})
+	var moved *anvil.MoveError
+	if err != nil && !errors.As(err, &moved) {
+		return err
+	}
+	return why
 }
 
 func wrongClaim(name, got, want string) error {

@@ -52,6 +52,9 @@ type Workplace struct {
 	Workflow           string // file name in .github/workflows
 	Ref                string // branch; empty: the home's default branch
 	RunnerEnvironments []string
+	// MayStay names public repositories, as OWNER/NAME, that a self-hosted runner may
+	// serve which stays after its job.
+	MayStay []string
 }
 
 // Terms are the times and sizes of a lease.

@@ -111,6 +111,8 @@ type RunnerInfo struct {
 	Arch    string    `json:"arch"`
 	Version string    `json:"version"` // of anvil-runner
 	Clock   time.Time `json:"clock"`   // the runner's own time, to notice skew
+	// Ephemeral says that it was registered for one job, as far as can be told there.
+	Ephemeral bool `json:"ephemeral,omitempty"`
 }
 
 // Assignment is what a claim is answered with: all that a runner needs to know.
@@ -434,6 +436,7 @@ const (
 	CodeNonce    = "CLAIM_NONCE"      // 403 unknown run or wrong nonce
 	CodeTaken    = "CLAIM_TAKEN"      // 409 another workflow run has claimed it
 	CodeAttempt  = "ATTEMPT_MISMATCH" // 409 a re-run by hand
+	CodeStays    = "RUNNER_STAYS"     // 403 a runner that stays, and a public repository
 	CodeLost     = "ATTEMPT_LOST"     // 409 the lease ran out
 	CodeStale    = "CB_STALE"         // 409 the run went on without this lease
 	CodeSeq      = "CB_SEQ"           // 409 events out of order
