@@ -168,7 +168,7 @@ func (a *App) connect(ctx context.Context) error {
 		Terms: lease.Terms{
 			Lease: cfg.Limits.Lease, RenewEvery: cfg.Limits.RenewEvery, Work: cfg.Limits.Work, Verify: cfg.Limits.Verify,
 			BundleBytes: cfg.Limits.BundleBytes, LogBytes: cfg.Limits.LogBytes, ConversationBytes: cfg.Limits.ConversationBytes,
-			RepairRounds: cfg.Limits.RepairRounds, Checkpoint: cfg.Limits.CheckpointEvery, AnswerWithin: cfg.Limits.AnswerWithin,
+			RepairRounds: cfg.Limits.RepairRounds, Compare: cfg.Limits.CompareWithin, Checkpoint: cfg.Limits.CheckpointEvery, AnswerWithin: cfg.Limits.AnswerWithin,
 		},
 	}
 	a.thumbs = &intake.Thumbs{Store: a.store, GitHub: hub, Question: publish.KeyQuestion, Now: now, Log: log}

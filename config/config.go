@@ -286,6 +286,11 @@ type Limits struct {
 	// loses it.
 	CheckpointEvery time.Duration `yaml:"checkpoint_every"`
 
+	// CompareWithin is how long a verification may take for the same checks to be run on
+	// the base commit too, so that people see what a change made of them. Default: 30s. 0:
+	// they never are.
+	CompareWithin time.Duration `yaml:"compare_within"`
+
 	// BundleBytes is the size of the git bundle of a proposal, and of a checkpoint.
 	// Default: 52428800 (50 MiB).
 	BundleBytes int64 `yaml:"bundle_bytes"`
@@ -387,6 +392,7 @@ func Default() *Config {
 			EditEvery:         10 * time.Second,
 			RepairRounds:      2,
 			CheckpointEvery:   3 * time.Minute,
+			CompareWithin:     30 * time.Second,
 			BundleBytes:       50 << 20,
 			ConversationBytes: 200 << 20,
 			LogBytes:          10 << 20,

@@ -247,6 +247,9 @@ func (c *Config) checkLimits(ps *Problems) {
 	if l.EditEvery != 0 {
 		span(ps, "limits.edit_every", l.EditEvery, time.Second, 10*time.Minute)
 	}
+	if l.CompareWithin != 0 {
+		span(ps, "limits.compare_within", l.CompareWithin, time.Second, time.Hour)
+	}
 	if l.CheckpointEvery != 0 {
 		span(ps, "limits.checkpoint_every", l.CheckpointEvery, time.Second, 24*time.Hour)
 	}

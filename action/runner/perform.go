@@ -92,7 +92,20 @@ func (j *job) perform(work, life context.Context) runapi.FinishRequest {
 		return f
 	}
 	f.Verification = record.Summary()
-	return j.repair(work, life, w, e, f)
+	f = j.repair(work, life, w, e, f)
+	if f.Result == runapi.Proposed {
+		if j.compare(work, w, f.Verification.Checks); haltOf(work) != nil {
+			return j.halted(work, f)
+		}
+	}
+	return f
+}
+
+// halted is what a run that was stopped hands back instead of what it was about to.
+func (j *job) halted(work context.Context, f runapi.FinishRequest) runapi.FinishRequest {
+	stopped := j.failed(work, agent.Answer{Text: f.Answer}, haltOf(work))
+	stopped.Engine, stopped.Head, stopped.Bundle = f.Engine, f.Head, f.Bundle
+	return stopped
 }
 
 // prepare has ready what the agent works in and with: beside each other the workspace,

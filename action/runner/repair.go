@@ -37,7 +37,7 @@ func (j *job) repair(work, life context.Context, w *workspace.Workspace, e *enga
 			j.saver.save(life, result)
 			// By its tree: the same tree makes another commit a second later, and the
 			// bundle that is there must be the one that is handed back.
-			if !asked && result.Tree != j.verified {
+			if !asked && !j.isVerified(result) {
 				err = j.propose(life, result)
 			}
 		}
@@ -54,7 +54,7 @@ func (j *job) repair(work, life context.Context, w *workspace.Workspace, e *enga
 			next.Verification = verify.Unverified("", why).Summary()
 			j.uploaded, j.record = "", nil
 			return next
-		case result.Tree == j.verified:
+		case j.isVerified(result):
 			j.warn("The engine changed nothing, and the checks still fail.")
 			return f
 		}
@@ -70,6 +70,11 @@ func (j *job) repair(work, life context.Context, w *workspace.Workspace, e *enga
 		f = next
 	}
 	return f
+}
+
+// isVerified reports whether the checks were last run on the result's tree.
+func (j *job) isVerified(r *workspace.Result) bool {
+	return j.verified.result != nil && r.Tree == j.verified.result.Tree
 }
 
 // repairHalted hands back a run that was stopped in a repair round.

@@ -111,7 +111,7 @@ type job struct {
 	phases     phases
 	spans      *spans
 
-	verified  string                 // tree that the checks were last run on
+	verified  verified               // what the checks were last run on
 	checkouts int                    // for checks
 	engine    agent.Engine           // of the assignment
 	program   agent.Program          // its

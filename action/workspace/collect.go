@@ -122,6 +122,16 @@ func (w *Workspace) Checkout(ctx context.Context, r *Result, name string) (strin
 	return dir, nil
 }
 
+// CheckoutBefore makes a fresh tree of the base commit, as Checkout makes one of a result
+// on it.
+func (w *Workspace) CheckoutBefore(ctx context.Context, r *Result, name string) (string, error) {
+	dir := w.path(name)
+	if err := w.checkout(ctx, r.gitDir, dir, w.base); err != nil {
+		return "", fmt.Errorf("check out the base commit: %w", err)
+	}
+	return dir, nil
+}
+
 // changes reads the output of diff-tree -z --name-status.
 func changes(out string) []Change {
 	fields := strings.Split(strings.TrimRight(out, "\x00"), "\x00")

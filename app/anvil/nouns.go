@@ -349,6 +349,7 @@ type Check struct {
 	ExitCode   int                `json:"exit_code"`
 	DurationMS int64              `json:"duration_ms"`
 	OutputTail string             `json:"output_tail,omitempty"` // untrusted; the last 4 KiB
+	Before     VerificationStatus `json:"before,omitempty"`      // of the same on the base commit; empty: nobody knows
 }
 
 // Report is what a runner handed over when it finished.

@@ -62,8 +62,8 @@ func (s *Server) configure(g *GitHub, engine []string, settings Settings) error 
 		},
 		"engines":        map[string]any{"script": map[string]any{"command": engine, "pass_env": []string{"STORY"}}},
 		"default_engine": "script",
-		"containment":    map[string]any{"mode": "none"},                         // stories about it name another
-		"limits":         map[string]any{"repair_rounds": 0, "edit_every": "0s"}, // and so do those about repair, and about the pace of edits
+		"containment":    map[string]any{"mode": "none"},                                                 // stories about it name another
+		"limits":         map[string]any{"repair_rounds": 0, "edit_every": "0s", "compare_within": "0s"}, // and so do those about repair, the pace of edits, and what was before
 	}
 	for path, value := range settings {
 		at, parts := tree, strings.Split(path, ".")

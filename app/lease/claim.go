@@ -222,7 +222,7 @@ func (s *Server) assignment(story anvil.Story, run anvil.Run, token, readToken s
 		Environment:  s.environment(run),
 		Model:        s.Relays != nil && s.Relays(engine.Kind),
 		Limits: runapi.Limits{
-			WorkSeconds: int(s.Terms.Work / time.Second), VerifySeconds: int(s.Terms.Verify / time.Second),
+			WorkSeconds: int(s.Terms.Work / time.Second), VerifySeconds: int(s.Terms.Verify / time.Second), CompareSeconds: int(s.Terms.Compare / time.Second),
 			LogBytes: s.Terms.LogBytes, BundleBytes: s.Terms.BundleBytes,
 			CheckpointSeconds: int(s.Terms.Checkpoint / time.Second), ConversationBytes: s.Terms.ConversationBytes,
 		},

@@ -332,6 +332,10 @@ func ReportOf(run anvil.Run, req runapi.FinishRequest) *anvil.Report {
 		} else if report.Verification.Status == anvil.Passed {
 			report.Verification.Status = anvil.NotPassed // a sum cannot be better than its parts
 		}
+		switch before := anvil.VerificationStatus(c.Before); before {
+		case anvil.Passed, anvil.NotPassed:
+			check.Before = before
+		}
 		report.Verification.Checks = append(report.Verification.Checks, check)
 	}
 	if req.Problem != nil {

@@ -67,6 +67,8 @@ type Terms struct {
 	LogBytes    int64
 
 	RepairRounds int // how often an engine is told of failed checks
+	// Compare is how long a verification may take to be done before the change too.
+	Compare time.Duration
 
 	// Checkpoint is how often unfinished work is saved; 0: only at the end.
 	Checkpoint        time.Duration

@@ -123,8 +123,12 @@ func ending(d Document) string {
 	}
 	b.WriteString(debugging(d))
 	b.WriteString(held(d))
-	if !d.Answer.Empty() {
-		b.WriteString(d.Answer.Markdown() + "\n\n")
+	answer := d.Answer
+	if d.Phase == Done { // the rest is in the pull request
+		answer = d.Report.Summary
+	}
+	if !answer.Empty() {
+		b.WriteString(answer.Markdown() + "\n\n")
 	}
 	b.WriteString(verification(d.Verification))
 	b.WriteString(foldedPictures(d))

@@ -46,6 +46,7 @@ type Document struct {
 
 	Problem      *Problem // why it failed, or is held
 	Answer       sanitize.Text
+	Report       Report          // the answer in its parts
 	Verification *Verification   // nil until a runner reported
 	Change       *Change         // nil until inspection
 	Screenshots  []Picture       // published with the change
@@ -168,6 +169,7 @@ type Check struct {
 	Status Verdict
 	Took   time.Duration
 	Output sanitize.Text // its end, if it failed
+	Before Verdict       // on the base commit; empty: nobody knows
 }
 
 // Change is what was inspected.

@@ -1,7 +1,9 @@
 package notify
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,9 +66,17 @@ func verification(v *Verification) string {
 		return "**Could not verify**: " + stop(reason) + "\n\n"
 	}
 	var b strings.Builder
-	b.WriteString("| verification | result | time |\n|---|---|---|\n")
+	if v.compared() {
+		b.WriteString("| verification | before | after | time |\n|---|---|---|---|\n")
+	} else {
+		b.WriteString("| verification | result | time |\n|---|---|---|\n")
+	}
 	for _, c := range v.Checks {
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", cell(c.Name), statusMark[c.Status], duration(c.Took))
+		before := ""
+		if v.compared() {
+			before = " " + cmp.Or(statusMark[c.Before], "not known") + " |"
+		}
+		fmt.Fprintf(&b, "| %s |%s %s | %s |\n", cell(c.Name), before, statusMark[c.Status], duration(c.Took))
 	}
 	switch {
 	case v.From == FromCommand:
@@ -83,6 +93,11 @@ func verification(v *Verification) string {
 		}
 	}
 	return b.String()
+}
+
+// compared reports whether it is known of any check how it ended on the base commit.
+func (v *Verification) compared() bool {
+	return slices.ContainsFunc(v.Checks, func(c Check) bool { return c.Before != "" })
 }
 
 // changed is the list of what a change touches, or empty.

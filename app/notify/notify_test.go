@@ -92,6 +92,17 @@ func answered(s *anvil.Story) {
 	s.Runs = append(s.Runs, second)
 }
 
+// reports makes the agent's last words a report in parts, and lets the checks have been
+// run before the change too. A heading in a block of code is none.
+func reports(s *anvil.Story) {
+	r := s.Runs[0].Report
+	r.Answer = "The redirect lost its query; it is kept now.\n\n## Data flow\n\nrequest → `login` → redirect\n\n### In detail\n\n```sh\n## Untested\n```\n\n" +
+		"## Untested gaps:\n\nA query over 8 KiB.\n\n## By the way\n\nThe log is noisy."
+	r.Verification.Checks[0].Before, r.Verification.Checks[1].Before = anvil.NotPassed, anvil.Passed
+	r.Verification.Checks = append(r.Verification.Checks, anvil.Check{Name: "npm run e2e", Status: anvil.Passed, DurationMS: 900})
+	s.Runs[0].Verdict.Files = append(s.Runs[0].Verdict.Files, anvil.FileChange{Path: "docs/login.md", Status: "M"}, anvil.FileChange{Path: "src/old.js", Status: "D"})
+}
+
 // afterLost makes the task one whose first runner went silent.
 func afterLost(s *anvil.Story) {
 	second := s.Runs[0]
@@ -150,7 +161,7 @@ const evil = "@everyone Fixes #1 <!-- hidden --> <img src=http://evil.example/x>
 // hostile puts text of an attacker into every place that takes text from outside.
 func hostile(s *anvil.Story) {
 	s.Task.Command.Prompt.Instruction = evil
-	s.Runs[0].Report.Answer = evil
+	s.Runs[0].Report.Answer = evil + "\n\n## Data flow\n\n" + evil + "\n\n## Untested\n\n" + evil
 	s.Runs[0].Report.Verification.Checks[0].Name = "`" + evil + "` | x"
 	s.Runs[0].Report.Verification.Checks[0].Status = anvil.NotPassed
 	s.Runs[0].Report.Verification.Checks[0].OutputTail = "````\n" + evil
@@ -203,6 +214,7 @@ func TestGolden(t *testing.T) {
 		}),
 		"after-lost": story(anvil.Working, afterLost),
 		"follow-up":  story(anvil.Succeeded, merged, followsUp),
+		"reported":   story(anvil.Succeeded, merged, reports),
 		"unchanged":  story(anvil.Unchanged),
 		"failed":     story(anvil.Failed, problem(anvil.Problemf("BASE_MISSING", "Name a branch that is there: /anvil base=BRANCH …", "there is no branch dev in this repository"))),
 		"lost":       story(anvil.Lost, problem(anvil.Problemf("ATTEMPT_LOST", "Comment /anvil retry.", "the runner went silent"))),

@@ -38,6 +38,9 @@ func Of(s anvil.Story) Document {
 	if run.Engine.Name != "" {
 		d.Engine = sanitize.From(strings.Trim(run.Engine.Name+", "+run.Engine.Model, ", "))
 	}
+	if run.Report != nil {
+		d.Report = reportOf(run.Report.Answer)
+	}
 	d.Lost, d.Earlier = lostOf(s), earlierOf(s)
 	for _, r := range s.Runs {
 		if q := r.Question; q != nil && q.Answer != "" {
@@ -215,7 +218,7 @@ func verificationOf(run anvil.Run) *Verification {
 		v.From, v.Source = Detected, sanitize.From(file)
 	}
 	for _, c := range told.Checks {
-		check := Check{Name: sanitize.From(c.Name), Status: Verdict(c.Status), Took: time.Duration(c.DurationMS) * time.Millisecond}
+		check := Check{Name: sanitize.From(c.Name), Status: Verdict(c.Status), Took: time.Duration(c.DurationMS) * time.Millisecond, Before: Verdict(c.Before)}
 		if c.Status != anvil.Passed {
 			check.Output = sanitize.From(c.OutputTail)
 		}

@@ -39,26 +39,38 @@ func section(d Document, level string) string {
 		what = d.Subject
 	}
 	b.WriteString(quote(what.Markdown()) + "\n\n")
-	b.WriteString(level + " What was done\n\n")
-	if d.Answer.Empty() {
+	b.WriteString(level + " What changed and why\n\n")
+	if d.Report.Summary.Empty() {
 		b.WriteString("The agent gave no summary.\n\n")
 	} else {
-		b.WriteString(d.Answer.Markdown() + "\n\n")
+		b.WriteString(d.Report.Summary.Markdown() + "\n\n")
 	}
 	b.WriteString(d.Absent.told())
 	b.WriteString(changed(d.Change))
-	b.WriteString(level + " Verification\n\n")
+	if !d.Report.DataFlow.Empty() {
+		b.WriteString(level + " Data flow\n\n" + d.Report.DataFlow.Markdown() + "\n\n")
+	}
+	b.WriteString(level + " Verification before and after\n\n")
 	b.WriteString(verification(d.Verification))
+	if v := d.Verification; v != nil && v.Status != Unverified && !v.compared() {
+		b.WriteString("<sub>How the checks end without the change is not known: they were not run on the base commit.</sub>\n\n")
+	}
+	b.WriteString(level + " Untested\n\n" + untested(d))
 	if len(d.Screenshots) > 0 {
 		b.WriteString(level + " Screenshots\n\n" + pictures(d))
 	}
-	b.WriteString(refused(d))
+	if text := refused(d); text != "" {
+		b.WriteString(level + " Blocked requests\n\n" + text)
+	}
 	b.WriteString("---\n<sub>Made by " + d.Engine.Line(80) + " with Anvil; somebody who did not ask for it should review it.")
 	if d.ReleasedBy.ID != 0 {
 		fmt.Fprintf(&b, " %s read and released it before it was published.", d.ReleasedBy.Login)
 	}
 	if d.Run != "" {
 		fmt.Fprintf(&b, " [Workflow run](%s) ·", d.Run)
+	}
+	if d.Comment != "" {
+		fmt.Fprintf(&b, " [Session](%s) ·", d.Comment)
 	}
 	fmt.Fprintf(&b, " task `%s`", d.Task)
 	if d.Environment != nil {

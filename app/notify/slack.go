@@ -44,8 +44,12 @@ func slackBody(d Document) (all []string) {
 		if len(d.Held) > 0 {
 			all = append(all, slackHeld(d))
 		}
-		if !d.Answer.Empty() {
-			all = append(all, slackQuote(d.Answer.Head(20).Slack(1500)))
+		answer := d.Answer
+		if d.Phase == Done { // the rest is in the pull request
+			answer = d.Report.Summary
+		}
+		if !answer.Empty() {
+			all = append(all, slackQuote(answer.Head(20).Slack(1500)))
 		}
 		all = append(all, slackVerification(d.Verification), slackChange(d))
 	}

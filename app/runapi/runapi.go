@@ -230,10 +230,13 @@ type Exchange struct {
 
 // Limits bound a run. Zero means the runner's default.
 type Limits struct {
-	WorkSeconds   int   `json:"work_seconds"`   // the engine's time
-	VerifySeconds int   `json:"verify_seconds"` // all verification commands together
-	LogBytes      int64 `json:"log_bytes"`
-	BundleBytes   int64 `json:"bundle_bytes"`
+	WorkSeconds   int `json:"work_seconds"`   // the engine's time
+	VerifySeconds int `json:"verify_seconds"` // all verification commands together
+	// CompareSeconds is how long a verification may have taken for the same commands to be
+	// run on the base commit too; 0: they never are.
+	CompareSeconds int   `json:"compare_seconds,omitempty"`
+	LogBytes       int64 `json:"log_bytes"`
+	BundleBytes    int64 `json:"bundle_bytes"`
 	// CheckpointSeconds is how often unfinished work is saved; 0: only at the end.
 	CheckpointSeconds int `json:"checkpoint_seconds,omitempty"`
 	// ConversationBytes bounds the files of the engine's conversation together, and
@@ -402,6 +405,9 @@ type Check struct {
 	ExitCode   int    `json:"exit_code"`
 	DurationMS int64  `json:"duration_ms"`
 	OutputTail string `json:"output_tail,omitempty"` // the last 4 KiB, cleaned
+	// Before is how the same command ended on the base commit, passed or failed; empty:
+	// nobody knows.
+	Before string `json:"before,omitempty"`
 }
 
 // FinishAnswer says what the server made of it.
