@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -118,16 +117,17 @@ func history(t *testing.T, files fs.FS) io.Reader {
 }
 
 // compared is how many of the ways have a limit; the others are gone fewer times.
-const compared, few = 3, 4
+const compared, few = 5, 4
 
 // way is one way to have the tree of a commit.
 type way struct {
-	name  string
-	have  func(dir string) error
-	tidy  func(dir string)
-	took  []time.Duration
-	calls int64 // of the latest round
-	bytes int64
+	name   string
+	before func(dir string) // not measured
+	have   func(dir string) error
+	tidy   func(dir string)
+	took   []time.Duration
+	calls  int64 // of the latest round
+	bytes  int64
 }
 
 // measureWorkspace compares ways to have the tree of the head of a repository: those of
@@ -149,18 +149,33 @@ func measureWorkspace(t *testing.T, all *table) {
 			return nil
 		}
 	}
-	prepared := func(mirrors func(to string) string, commit string, want workspace.Origin) func(string) error {
+	prepared := func(mirrors func(to string) string, commit string, want workspace.Origin, spare bool) func(string) error {
 		return func(to string) error {
-			w, err := workspace.Prepare(t.Context(), to, os.Environ(), workspace.Source{URL: f.url, Commit: commit, Mirrors: mirrors(to)})
-			if err == nil && w.Origin != want {
-				err = fmt.Errorf("the commit came %q, not %q: %w", w.Origin, want, w.Trouble)
+			w, err := workspace.Prepare(t.Context(), to, os.Environ(), workspace.Source{URL: f.url, Commit: commit, Mirrors: mirrors(to), Spare: spare})
+			if err == nil && (w.Origin != want || w.Spared != spare) {
+				err = fmt.Errorf("the commit came %q, not %q; in a spare tree: %v: %w", w.Origin, want, w.Spared, w.Trouble)
 			}
 			return err
 		}
 	}
 	warm := func(string) string { return filepath.Join(dir, "mirrors") }
 	own := func(to string) string { return to + "-mirrors" }
-	if err := prepared(warm, f.head, workspace.Delta)(filepath.Join(dir, "first")); err != nil {
+	// before is a run of an older commit, which leaves a spare tree for the measured one.
+	before := func(mirrors func(to string) string, spare bool) func(string) {
+		return func(to string) {
+			w, err := workspace.Prepare(t.Context(), to+"-before", os.Environ(), workspace.Source{URL: f.url, Commit: f.old, Mirrors: mirrors(to)})
+			if err == nil && spare {
+				err = w.MakeSpare(t.Context())
+			}
+			if err == nil {
+				err = w.Remove()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := prepared(warm, f.head, workspace.Delta, false)(filepath.Join(dir, "first")); err != nil {
 		t.Fatal(err)
 	}
 	worktree := way{name: "git worktree add, from a clone that is there", have: func(to string) error {
@@ -168,12 +183,20 @@ func measureWorkspace(t *testing.T, all *table) {
 		return nil
 	}, tidy: func(to string) { gitOut(t, f.clone, "worktree", "remove", "--force", to) }}
 	ways := []*way{
-		{name: "anvil, warm: the mirror has the commit", have: prepared(warm, f.head, workspace.Warm)},
+		{
+			name: "anvil, warm: the mirror has the commit, the run before left a tree 25 commits older",
+			have: prepared(warm, f.head, workspace.Warm, true), before: before(warm, true),
+		},
+		{
+			name: "anvil, 25 commits behind: delta into the mirror, the run before left a tree",
+			have: prepared(own, f.head, workspace.Delta, true), before: before(own, true),
+		},
+		{name: "anvil, the mirror has the commit, and no run left a tree", have: prepared(warm, f.head, workspace.Warm, false)},
 		&worktree,
 		{name: "git clone --depth=1", have: clone("--depth=1")},
 		// From here on: for the choice of what a machine does that has nothing.
-		{name: "anvil, 25 commits behind: delta into the mirror", have: prepared(own, f.head, workspace.Delta)},
-		{name: "anvil, cold: no mirror", have: prepared(func(string) string { return "" }, f.head, workspace.Cold)},
+		{name: "anvil, 25 commits behind: delta into the mirror, and no tree", have: prepared(own, f.head, workspace.Delta, false), before: before(own, false)},
+		{name: "anvil, cold: no mirror", have: prepared(func(string) string { return "" }, f.head, workspace.Cold, false)},
 		{name: "git clone (full)", have: clone()},
 		{name: "git clone --filter=blob:none", have: clone("--filter=blob:none")},
 		{name: "git clone --filter=tree:0", have: clone("--filter=tree:0")},
@@ -186,13 +209,8 @@ func measureWorkspace(t *testing.T, all *table) {
 				break
 			}
 			to := filepath.Join(dir, fmt.Sprint("to-", round, "-", i))
-			if strings.Contains(y.name, "25 commits behind") {
-				if err := prepared(own, f.old, workspace.Delta)(to); err != nil {
-					t.Fatal(err)
-				}
-				if err := os.RemoveAll(to); err != nil {
-					t.Fatal(err)
-				}
+			if y.before != nil {
+				y.before(to)
 			}
 			calls, sent := f.requests.Load(), f.bytes.Load()
 			began := time.Now()
@@ -211,13 +229,18 @@ func measureWorkspace(t *testing.T, all *table) {
 			_ = os.RemoveAll(own(to))
 		}
 	}
-	what := fmt.Sprintf("workspace of a repository of %s objects, warm (p50 of %d)", objects, len(worktree.took))
-	for i, limit := range map[int]float64{1: 1.1, 2: 0.35} {
+	name := "workspace of a repository of " + objects + " objects"
+	promise := func(what string, measured, peer *way, limit float64) {
 		all.add(t, row{
-			what: what, measured: inMS(median(ways[0].took)), peer: ways[i].name + ": " + inMS(median(ways[i].took)),
-			ratio: ratio(ways[0].took, ways[i].took), limit: limit,
+			what: fmt.Sprintf("%s, %s (p50 of %d)", name, what, len(peer.took)), measured: inMS(median(measured.took)),
+			peer: peer.name + ": " + inMS(median(peer.took)), ratio: ratio(measured.took, peer.took), limit: limit,
 		})
 	}
+	depth1 := ways[4]
+	promise("warm", ways[0], &worktree, 1.1)
+	promise("warm", ways[0], depth1, 0.35)
+	promise("25 commits behind", ways[1], depth1, 0.35)
+	promise("warm, no tree left", ways[2], &worktree, 1.1)
 	for _, y := range ways {
 		all.note("  "+y.name, inMS(median(y.took)), fmt.Sprintf("%d requests, %.1f MB answered", y.calls, float64(y.bytes)/1e6))
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/seed-bc0cc349/anvil/action/agent"
@@ -17,14 +18,14 @@ import (
 
 // engagement is the agent with all that it works with, through the turns of a run.
 type engagement struct {
-	job    *job
-	engine agent.Engine
-	task   agent.Work
-	stream *redact.Writer
-	left   time.Duration // of the engine's time, for all turns together
-	closes []func()      // what was opened, in order
-	// started is to be called once the engine runs.
-	started func()
+	job     *job
+	engine  agent.Engine
+	task    agent.Work
+	stream  *redact.Writer
+	left    time.Duration // of the engine's time, for all turns together
+	closes  []func()      // what was opened, in order
+	started func()        // is to be called once the engine runs
+	running chan struct{} // closed then
 }
 
 // close ends what the agent was given. Nothing of the agent runs any more.
@@ -51,7 +52,12 @@ func (j *job) findEngine() (err error) {
 // engage prepares everything for the agent. The engagement is to be closed, even if
 // there is an error.
 func (j *job) engage(work context.Context, w *workspace.Workspace) (*engagement, error) {
-	e := &engagement{job: j, left: j.limits().work, started: j.spans.begin(runapi.SpanEngine)}
+	e := &engagement{job: j, left: j.limits().work, running: make(chan struct{})}
+	starting := j.spans.begin(runapi.SpanEngine)
+	e.started = sync.OnceFunc(func() {
+		starting()
+		close(e.running)
+	})
 	e.engine = j.engine
 	c, err := j.surround(w, "agent", w.Tree(), w.Beside(), j.program.Needs, j.assignment.Engine.PassEnv)
 	if err != nil {

@@ -86,3 +86,42 @@ func TestRunWithoutWhatIsKeptElsewhere(t *testing.T) {
 		t.Errorf("the agent was told %q", told)
 	}
 }
+
+// A run whose agent is contained leaves a tree for the next run of the repository, which
+// starts in it and finds nothing of the first one's. One whose agent could write to it
+// neither leaves nor takes one.
+func TestRunInATreeThatTheLastOneMade(t *testing.T) {
+	t.Parallel()
+	s, _ := contained(t, "cat > /dev/null; test -e planted && exit 3; touch planted; echo changed > good")
+	bubblewrap := s.assignment.Containment
+	mirrors := filepath.Join(t.TempDir(), "mirrors")
+	const line = "in the tree that an earlier run made"
+	for _, want := range []struct {
+		contained, spared, left bool
+	}{{false, false, false}, {true, false, true}, {true, true, true}, {false, false, true}} {
+		s.finish, s.events = nil, nil
+		if s.assignment.Containment = bubblewrap; !want.contained {
+			s.assignment.Containment = runapi.Containment{Mode: "none"}
+		}
+		m := newMachine(t, s)
+		m.config.Environ = append(m.config.Environ, "ANVIL_MIRRORS="+mirrors)
+		if code := m.run(); code != runner.HandedBack || s.finish == nil || s.finish.Result != runapi.Proposed {
+			t.Fatalf("exit code %d, finish %+v", code, s.finish)
+		}
+		if log := string(s.artifacts[runapi.ArtifactLog]); strings.Contains(log, line) != want.spared {
+			t.Errorf("%+v: said is\n%s", want, log)
+		}
+		if got := s.bundled(); len(got) != len(project)+2 || got["good"] != "100644 changed" {
+			t.Errorf("%+v: handed over is %v", want, got)
+		}
+		trees, _ := filepath.Glob(filepath.Join(mirrors, "*.spare"))
+		if got := len(trees) == 1; got != want.left {
+			t.Errorf("%+v: left are %v", want, trees)
+		}
+		for _, tree := range trees {
+			if _, err := os.Lstat(filepath.Join(tree, "tree", "planted")); err == nil {
+				t.Error("the agent's file is in the next run's tree")
+			}
+		}
+	}
+}

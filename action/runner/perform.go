@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/seed-bc0cc349/anvil/action/agent"
+	"github.com/seed-bc0cc349/anvil/action/confine"
 	"github.com/seed-bc0cc349/anvil/action/verify"
 	"github.com/seed-bc0cc349/anvil/action/workspace"
 	"github.com/seed-bc0cc349/anvil/app/runapi"
@@ -51,6 +52,7 @@ func (j *job) perform(work, life context.Context) runapi.FinishRequest {
 	j.enter(phaseWork, "Work: "+j.assignment.Engine.Name)
 	e, workErr := j.engage(work, w)
 	defer e.close()
+	defer j.makeSpare(work, w, e.running)()
 	var answer agent.Answer
 	if workErr == nil {
 		answer, workErr = e.turn(work)
@@ -142,14 +144,21 @@ func (j *job) prepare(work context.Context) (w *workspace.Workspace, err error) 
 	if err != nil {
 		return w, err
 	}
-	j.log.Say("Checked out %s, %s, in %d ms.", short(j.assignment.BaseCommit), w.Origin, took.Milliseconds())
+	j.log.Say("Checked out %s, %s%s, in %d ms.", short(j.assignment.BaseCommit), w.Origin, spared(w), took.Milliseconds())
 	if err := j.tellAbsent(work, w); err != nil {
 		return w, err
 	}
 	if w.Trouble != nil {
-		j.warn("This machine's mirror of the repository was not used: %v. Look at ANVIL_MIRRORS on the runner.", w.Trouble)
+		j.warn("What this machine keeps of the repository was not used, or not all of it: %v. Look at ANVIL_MIRRORS on the runner.", w.Trouble)
 	}
 	return w, nil
+}
+
+func spared(w *workspace.Workspace) string {
+	if w.Spared {
+		return ", in the tree that an earlier run made"
+	}
+	return ""
 }
 
 // fetch has the base commit in a workspace in the job's temporary directory, which
@@ -161,8 +170,36 @@ func (j *job) fetch(ctx context.Context) (*workspace.Workspace, error) {
 	}
 	a := j.assignment
 	return workspace.Fetch(ctx, filepath.Join(temp, "anvil-"+strings.ToLower(rand.Text()[:12])), j.Environ, workspace.Source{
-		URL: a.Repository.CloneURL, Commit: a.BaseCommit, Token: a.ReadToken, Mirrors: j.Getenv("ANVIL_MIRRORS"),
+		URL: a.Repository.CloneURL, Commit: a.BaseCommit, Token: a.ReadToken, Mirrors: j.Getenv("ANVIL_MIRRORS"), Spare: j.spares(),
 	})
+}
+
+// spares reports whether this machine may keep trees for later runs: not where an agent
+// could write to them.
+func (j *job) spares() bool { return j.assignment.Containment.Mode != confine.ModeNone }
+
+// makeSpare makes a tree for the next run of the repository while the engine runs, and so
+// beside waiting for a model. The function that it returns waits for that.
+func (j *job) makeSpare(work context.Context, w *workspace.Workspace, running <-chan struct{}) (wait func()) {
+	ended, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		select {
+		case <-running:
+		case <-ended:
+			return
+		}
+		if !j.spares() {
+			return
+		}
+		if err := w.MakeSpare(work); err != nil && work.Err() == nil {
+			j.log.Warn("No tree was made for the next run: %v. Look at ANVIL_MIRRORS on the runner.", err)
+		}
+	}()
+	return func() {
+		close(ended)
+		<-done
+	}
 }
 
 func fetchFailed(commit string, err error) error {

@@ -27,6 +27,7 @@
 // outside of every workspace, of the base commits of earlier runs of the same repository,
 // without their history. Then base.git has the mirror's objects in the place of its
 // own, no untrusted program can write to them where it is contained, and a run fetches
-// what is new, or nothing. A mirror that can't be used or read costs time, never the run:
-// it is told in Trouble, left, and begun anew by the next run that has it alone.
+// what is new, or nothing. Beside the mirror is a tree that the run before made for the next
+// one, [Workspace.MakeSpare]. What of it can't be used or read costs time, never the run:
+// it is told in Trouble and left, and a mirror begun anew by the next run that has it alone.
 package workspace

@@ -38,7 +38,7 @@ func openMirror(ctx context.Context, dir, url string) (*mirror, error) {
 		return nil, err
 	}
 	if m.usedUp() && syscall.Flock(int(m.held.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
-		err = os.RemoveAll(m.dir)
+		err = errors.Join(os.RemoveAll(m.dir), os.RemoveAll(m.spare().dir)) // whoever uses one holds the mirror
 	}
 	if err == nil {
 		err = lock(ctx, m.held, syscall.LOCK_SH)
@@ -104,6 +104,21 @@ func (m *mirror) close() error {
 		return nil
 	}
 	return m.held.Close()
+}
+
+// spare is the tree that waits beside the mirror for the next run.
+func (m *mirror) spare() spare { return spare{strings.TrimSuffix(m.dir, ".git") + ".spare"} }
+
+// spareTurn lets one run at a time make the spare tree or take it; the others do without.
+func (m *mirror) spareTurn() (*os.File, error) {
+	turn, err := os.OpenFile(m.spare().dir+".lock", os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(turn.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(err, turn.Close())
+	}
+	return turn, nil
 }
 
 // ref names a commit that has been fetched whole: git writes it last.

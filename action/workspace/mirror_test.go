@@ -15,11 +15,12 @@ import (
 type machine struct {
 	t            *testing.T
 	url, mirrors string
+	spares       bool // its runs may start in a tree that an earlier one made
 }
 
 func (m machine) run(commit string) *workspace.Workspace {
 	m.t.Helper()
-	w, err := workspace.Prepare(m.t.Context(), filepath.Join(m.t.TempDir(), "run"), os.Environ(), workspace.Source{URL: m.url, Commit: commit, Mirrors: m.mirrors})
+	w, err := workspace.Prepare(m.t.Context(), filepath.Join(m.t.TempDir(), "run"), os.Environ(), workspace.Source{URL: m.url, Commit: commit, Mirrors: m.mirrors, Spare: m.spares})
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -69,7 +70,7 @@ func TestAMachineThatIsWarm(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			url, first, second := origin(t, initArgs...)
-			m := machine{t, url, filepath.Join(t.TempDir(), "mirrors")}
+			m := machine{t, url, filepath.Join(t.TempDir(), "mirrors"), false}
 			w := m.run(first)
 			m.origin(w, workspace.Delta, "")
 			m.works(w, "one\n")
@@ -115,7 +116,7 @@ func (m machine) objects() []string {
 func TestAMirrorThatIsBroken(t *testing.T) {
 	t.Parallel()
 	url, first, second := origin(t)
-	m := machine{t, url, filepath.Join(t.TempDir(), "mirrors")}
+	m := machine{t, url, filepath.Join(t.TempDir(), "mirrors"), false}
 	if err := m.run(first).Remove(); err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +148,7 @@ func TestAMirrorThatIsBroken(t *testing.T) {
 func TestAFetchThatWasKilled(t *testing.T) {
 	t.Parallel()
 	url, first, second := origin(t)
-	m := machine{t, url, filepath.Join(t.TempDir(), "mirrors")}
+	m := machine{t, url, filepath.Join(t.TempDir(), "mirrors"), false}
 	m.run(first)
 	dirs, _ := filepath.Glob(filepath.Join(m.mirrors, "*.git"))
 	write(t, dirs[0], "shallow.lock", "")
@@ -163,7 +164,7 @@ func TestAFetchThatWasKilled(t *testing.T) {
 func TestAMirrorThatOthersCanWriteTo(t *testing.T) {
 	t.Parallel()
 	url, first, _ := origin(t)
-	m := machine{t, url, filepath.Join(t.TempDir(), "mirrors")}
+	m := machine{t, url, filepath.Join(t.TempDir(), "mirrors"), false}
 	for _, bad := range []func() error{
 		func() error { return os.Mkdir(m.mirrors, 0o777) },
 		func() error { return os.Chmod(m.mirrors, 0o777) },
@@ -189,7 +190,7 @@ func TestAMirrorThatOthersCanWriteTo(t *testing.T) {
 func TestRunsBesideEachOther(t *testing.T) {
 	t.Parallel()
 	url, first, second := origin(t)
-	m := machine{t, url, filepath.Join(t.TempDir(), "mirrors")}
+	m := machine{t, url, filepath.Join(t.TempDir(), "mirrors"), false}
 	held := m.run(second)
 	mirrors, _ := filepath.Glob(filepath.Join(m.mirrors, "*.git"))
 	for n := range 63 {

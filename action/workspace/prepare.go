@@ -13,9 +13,11 @@ import (
 // Workspace is the directory of one run.
 type Workspace struct {
 	// Origin says where the base commit came from, and Trouble why not from a mirror
-	// that there should be. Both are settled once the trees are made.
+	// that there should be, or not from its spare tree. Spared says that the tree was made
+	// of that. All are settled once the trees are made.
 	Origin  Origin
 	Trouble error
+	Spared  bool
 
 	dir    string
 	base   string // commit
@@ -36,6 +38,9 @@ type Source struct {
 	// Mirrors is a directory of this machine that outlives runs and that no agent
 	// reaches, for a mirror of each repository; empty: none is kept.
 	Mirrors string
+	// Spare lets the run start in the tree that an earlier one made for it. It must be
+	// false where agents can write to Mirrors.
+	Spare bool
 }
 
 // objectName is a full SHA-1 or SHA-256 name: anything else could be an option
@@ -115,7 +120,7 @@ func (w *Workspace) makeTree(ctx context.Context) error {
 	if err := os.Symlink("../base.git", w.path("agent", "base.git")); err != nil {
 		return fmt.Errorf("make tree: %w", err)
 	}
-	if err := w.checkout(ctx, repository, w.Tree(), w.base); err != nil {
+	if err := w.checkoutAgent(ctx, repository); err != nil {
 		return err
 	}
 	// The index says how each file was when it was checked out; see Checkpoint.
@@ -132,31 +137,69 @@ func (w *Workspace) makeTree(ctx context.Context) error {
 	return nil
 }
 
-// checkout makes a worktree of the repository at to, which must not exist, with
-// the commit's files. It is what `git worktree add` makes, with one process instead of three.
-func (w *Workspace) checkout(ctx context.Context, gitDir, to, commit string) error {
-	own := filepath.Join(gitDir, "worktrees", filepath.Base(to))
-	fromTree, err := filepath.Rel(to, own) // so that it also holds where the two are mounted elsewhere
+// checkoutAgent makes the agent's worktree: of the spare tree if there is one of use.
+func (w *Workspace) checkoutAgent(ctx context.Context, repository string) error {
+	own, err := linkWorktree(repository, w.Tree(), w.base)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(os.Mkdir(to, 0o755), os.MkdirAll(own, 0o755)); err != nil {
+	err = w.useSpare(ctx, own, w.Tree())
+	if w.Spared = err == nil; w.Spared {
+		return pointTo(own, w.Tree())
+	}
+	if !errors.Is(err, errNoSpare) {
+		w.Trouble = err
+	}
+	return w.checkout(ctx, repository, w.Tree(), w.base)
+}
+
+// checkout makes a worktree of the repository at to, which must not exist, with
+// the commit's files. It is what `git worktree add` makes, with one process instead of three.
+func (w *Workspace) checkout(ctx context.Context, gitDir, to, commit string) error {
+	own, err := linkWorktree(gitDir, to, commit)
+	if err != nil {
 		return err
 	}
-	for name, text := range map[string]string{
-		filepath.Join(to, ".git"):       "gitdir: " + fromTree,
-		filepath.Join(own, "gitdir"):    filepath.Join(to, ".git"),
-		filepath.Join(own, "commondir"): "../..",
-		filepath.Join(own, "HEAD"):      commit,
-	} {
-		if err := os.WriteFile(name, []byte(text+"\n"), 0o644); err != nil {
-			return err
+	if err := os.Mkdir(to, 0o755); err != nil {
+		return err
+	}
+	if err := w.readTree(ctx, own, to, commit); err != nil {
+		return err
+	}
+	return pointTo(own, to)
+}
+
+// linkWorktree has in the repository what it keeps of a worktree at to, in a directory
+// that it returns.
+func linkWorktree(gitDir, to, commit string) (own string, err error) {
+	own = filepath.Join(gitDir, "worktrees", filepath.Base(to))
+	if err := os.MkdirAll(own, 0o755); err != nil {
+		return "", err
+	}
+	for name, text := range map[string]string{"gitdir": filepath.Join(to, ".git"), "commondir": "../..", "HEAD": commit} {
+		if err := os.WriteFile(filepath.Join(own, name), []byte(text+"\n"), 0o644); err != nil {
+			return "", err
 		}
 	}
-	_, err = w.git.run(ctx, command{
-		gitDir: own,
+	return own, nil
+}
+
+// pointTo has the worktree at to say where its repository keeps what it knows of it, in
+// words that also hold where the two are mounted elsewhere.
+func pointTo(own, to string) error {
+	fromTree, err := filepath.Rel(to, own)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(to, ".git"), []byte("gitdir: "+fromTree+"\n"), 0o644)
+}
+
+// readTree brings the index of a git directory, and the files at to, to a commit.
+func (w *Workspace) readTree(ctx context.Context, gitDir, to, commit string, env ...string) error {
+	_, err := w.git.run(ctx, command{
+		gitDir: gitDir,
 		args:   []string{"read-tree", "--reset", "-u", commit},
-		env:    []string{"GIT_WORK_TREE=" + to},
+		env:    append(env, "GIT_WORK_TREE="+to),
 		config: [][2]string{{"checkout.workers", "0"}}, // as many as there are processors
 	})
 	return err
