@@ -78,14 +78,15 @@ func (s *stage) ask() error {
 	return s.slack.Type(s.person.Login, "greeter", text)
 }
 
-// inSlack is what the app says last in the newest thread; nil if it says nothing.
+// inSlack is the newest task's message; nil if there is none. What the agent said while it
+// worked has no blocks.
 func (s *stage) inSlack() *SlackMessage {
 	if s.slack == nil {
 		return nil
 	}
 	var last *SlackMessage
 	for _, m := range s.slack.Messages("greeter", "") {
-		if m.BotID != "" && m.EphemeralTo == "" {
+		if m.BotID != "" && m.EphemeralTo == "" && len(m.Blocks) > 0 {
 			last = &SlackMessage{Text: textOf(m), Edits: m.Edits}
 		}
 	}
