@@ -31,7 +31,8 @@
 // Schedule (schedule). A queued Run gets a slot when there is one and it is its
 // turn.
 //
-// Dispatch (dispatch). Base commit and rules are settled, intent and nonce are
+// Dispatch (dispatch). A run that is to bring a pull request up to date begins at the pull
+// request's base, with which its branch is merged. Base commit and rules are settled, intent and nonce are
 // committed, and the workflow is started, once. An answer that got lost leaves
 // the run uncertain, and it is looked for before anything is asked again.
 //

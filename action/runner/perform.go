@@ -50,14 +50,19 @@ func (j *job) perform(work, life context.Context) runapi.FinishRequest {
 	}
 
 	j.enter(phaseWork, "Work: "+j.assignment.Engine.Name)
-	e, workErr := j.engage(work, w)
-	defer e.close()
-	defer j.makeSpare(work, w, e.running)()
 	var answer agent.Answer
-	if workErr == nil {
-		answer, workErr = e.turn(work)
+	var e *engagement
+	var workErr error
+	if !j.settled() {
+		e, workErr = j.engage(work, w)
+		defer e.close()
+		defer j.makeSpare(work, w, e.running)()
+		if workErr == nil {
+			answer, workErr = e.turn(work)
+		}
 	}
-	asked := workErr == nil && j.asked(work)
+	answer = j.tell(answer)
+	asked := workErr == nil && e != nil && j.asked(work)
 	result, err := j.collect(work, life, w)
 	if workErr == nil {
 		workErr = err
@@ -66,7 +71,9 @@ func (j *job) perform(work, life context.Context) runapi.FinishRequest {
 		j.saver.save(life, result)
 	}
 	if workErr == nil && result != nil && !asked {
-		workErr = j.propose(life, result)
+		if workErr = j.solved(w); workErr == nil {
+			workErr = j.propose(life, result)
+		}
 	}
 	if workErr != nil {
 		f := j.failed(work, answer, workErr)
@@ -146,6 +153,9 @@ func (j *job) prepare(work context.Context) (w *workspace.Workspace, err error) 
 	}
 	j.log.Say("Checked out %s, %s%s, in %d ms.", short(j.assignment.BaseCommit), w.Origin, spared(w), took.Milliseconds())
 	if err := j.tellAbsent(work, w); err != nil {
+		return w, err
+	}
+	if err := j.merge(work, w); err != nil {
 		return w, err
 	}
 	if w.Trouble != nil {

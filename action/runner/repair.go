@@ -17,6 +17,15 @@ import (
 // nothing, leaves the result of the one before.
 func (j *job) repair(work, life context.Context, w *workspace.Workspace, e *engagement, f runapi.FinishRequest) runapi.FinishRequest {
 	for round := 1; round <= j.assignment.RepairRounds && f.Verification.Status == runapi.VerifyFailed; round++ {
+		if e == nil { // a merge that nobody had to work at
+			engaged, err := j.engage(work, w)
+			defer engaged.close()
+			if err != nil {
+				j.warn("The engine could not be started to repair the merge, and the result stays as it was: %v", err)
+				return f
+			}
+			e = engaged
+		}
 		j.enter(phaseWork, fmt.Sprintf("Repair, round %d of %d", round, j.assignment.RepairRounds))
 		j.journal.add(runapi.KindNote, fmt.Sprintf("The checks failed; the engine is told, round %d of %d.", round, j.assignment.RepairRounds), nil)
 		if f.Engine.Resume != "" {
@@ -24,6 +33,7 @@ func (j *job) repair(work, life context.Context, w *workspace.Workspace, e *enga
 		}
 		e.task.Prompt = agent.Repair(j.assignment.Prompt, rand.Text(), f.Verification.Checks)
 		answer, err := e.turn(work)
+		answer = j.tell(answer)
 		if haltOf(work) != nil {
 			return j.repairHalted(work, life, w, answer, f)
 		}
@@ -38,7 +48,9 @@ func (j *job) repair(work, life context.Context, w *workspace.Workspace, e *enga
 			// By its tree: the same tree makes another commit a second later, and the
 			// bundle that is there must be the one that is handed back.
 			if !asked && !j.isVerified(result) {
-				err = j.propose(life, result)
+				if err = j.solved(w); err == nil {
+					err = j.propose(life, result)
+				}
 			}
 		}
 		next := j.handOver(answer, runapi.Proposed)

@@ -34,7 +34,8 @@ func (j *job) resume(ctx context.Context, w *workspace.Workspace, engine agent.E
 	}
 	start := time.Now()
 	var said []string
-	if r.Checkpoint != "" {
+	if r.Checkpoint != "" && j.assignment.Merge == nil { // a merge is made anew
+
 		var files int
 		err := j.fetched(ctx, w, runapi.ArtifactCheckpoint, r.Checkpoint, j.limits().bundle, func(f *os.File) (err error) {
 			files, err = w.Restore(ctx, f.Name(), r.CheckpointHead, maxUnpacked)
@@ -98,7 +99,7 @@ func (j *job) prompt(got resumed) string {
 		p.Instruction, p.Exchanges = p.Exchanges[n-1].Answer, nil
 		note = "The instruction is a person's answer to the question that you asked. " + note
 	}
-	return agent.Envelope(p, rand.Text(), strings.TrimSpace(note+" "+j.withoutNote()))
+	return agent.Envelope(p, rand.Text(), strings.TrimSpace(note+" "+j.mergeNote()+" "+j.withoutNote()))
 }
 
 // note tells the agent what it finds, so that one that goes on with a conversation
@@ -106,6 +107,8 @@ func (j *job) prompt(got resumed) string {
 func (j *job) note(got resumed) string {
 	base := short(j.assignment.BaseCommit)
 	switch {
+	case j.assignment.Merge != nil: // told by itself
+		return ""
 	case got.tree && got.reference != "":
 		return "You go on with the same conversation. The directory is as you left it: your changes since commit " + base + " are in it, not committed."
 	case got.tree:

@@ -3,6 +3,7 @@ package workspace
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -79,6 +80,7 @@ type command struct {
 	stdin  string
 	env    []string    // besides the hardened environment
 	config [][2]string // besides the settings; may hold secrets
+	answer int         // an exit code besides 0 that is an answer
 }
 
 // run returns what git printed. Its error carries what git said, and no secret:
@@ -99,7 +101,11 @@ func (g *git) run(ctx context.Context, c command) (string, error) {
 	cmd.WaitDelay = time.Second
 	var out, said bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(c.stdin), &out, &said
-	if err := cmd.Run(); err != nil {
+	err := cmd.Run()
+	if ended, ok := errors.AsType[*exec.ExitError](err); ok && c.answer != 0 && ended.ExitCode() == c.answer {
+		err = nil
+	}
+	if err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}

@@ -142,6 +142,7 @@ const (
 	VerbRelease Verb = "release" // publish the held change that the argument names
 	VerbHandoff Verb = "handoff" // say how to go on by hand
 	VerbRepair  Verb = "repair"  // make the failed checks of the pull request pass
+	VerbRebase  Verb = "rebase"  // bring the pull request's branch up to date with its base
 	VerbReview  Verb = "review"  // take up the comments of the review that asks for changes
 )
 
@@ -281,6 +282,9 @@ type Run struct {
 	Question *Question
 	// Views are what the agent wants people to see a screenshot of.
 	Views []View
+	// Merge is set for a run that merges the base into the session's branch: BaseRef and
+	// BaseCommit are then what comes in.
+	Merge *Merge
 
 	CreatedAt time.Time
 	ChangedAt time.Time // of the last state change
@@ -373,6 +377,20 @@ type Report struct {
 	Spans []Span `json:"spans,omitempty"`
 	// Screenshots are pictures of the change.
 	Screenshots []Screenshot `json:"screenshots,omitempty"`
+}
+
+// Merge is a branch that the base commit is merged with.
+type Merge struct {
+	Head     string `json:"head"`     // its commit, the first parent of what is published
+	Ancestor string `json:"ancestor"` // the commit from which the two went apart
+}
+
+// Parents are those of the one commit that is published of the run.
+func (r Run) Parents() []string {
+	if r.Merge != nil {
+		return []string{r.Merge.Head, r.BaseCommit}
+	}
+	return []string{r.BaseCommit}
 }
 
 // View is a page of the application that the agent changed. Both are its own words.

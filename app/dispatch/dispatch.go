@@ -108,7 +108,7 @@ func (d *Dispatcher) start(ctx context.Context, story anvil.Story, run anvil.Run
 			return d.later(ctx, run, err)
 		}
 		if run, err = d.Store.Amend(ctx, run.ID, func(r *anvil.Run) error {
-			r.BaseRef, r.BaseCommit, r.Rules, r.Engine = settled.BaseRef, settled.BaseCommit, settled.Rules, settled.Engine
+			r.BaseRef, r.BaseCommit, r.Rules, r.Engine, r.Merge = settled.BaseRef, settled.BaseCommit, settled.Rules, settled.Engine, settled.Merge
 			return nil
 		}); err != nil {
 			return err

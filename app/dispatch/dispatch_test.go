@@ -37,6 +37,10 @@ func (c contents) Contains(_ context.Context, _ anvil.Repository, _, sha string)
 	return sha == c.has, nil
 }
 
+func (c contents) MergeBase(context.Context, anvil.Repository, string, string) (string, error) {
+	return c.has, nil
+}
+
 func (c contents) DefaultBranchCommit(context.Context, anvil.Repository) (string, string, error) {
 	return "main", tip, nil
 }

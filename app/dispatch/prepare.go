@@ -17,6 +17,7 @@ type Contents interface {
 	File(ctx context.Context, repo anvil.Repository, path, ref string) ([]byte, error)
 	PullRequest(ctx context.Context, repo anvil.Repository, number int) (github.PullRequest, error)
 	Contains(ctx context.Context, repo anvil.Repository, tip, sha string) (bool, error)
+	MergeBase(ctx context.Context, repo anvil.Repository, one, other string) (string, error)
 }
 
 // Book gives the rules in force for a repository whose default branch is at tip.
@@ -39,6 +40,7 @@ type Settled struct {
 	BaseCommit string
 	Rules      anvil.Rules
 	Engine     anvil.EngineInfo
+	Merge      *anvil.Merge // with which the base is merged; nil: with nothing
 }
 
 // Settle reads the repository's rules from its default branch and resolves the
@@ -96,6 +98,9 @@ func (p *Preparer) settle(ctx context.Context, story anvil.Story) (Settled, erro
 			return s, anvil.Problemf("PR_CLOSED", "Comment /anvil retry to start on a branch and a pull request of its own.",
 				"pull request #%d was merged or closed before this task's turn came", number)
 		}
+		if story.Task.Command.Verb == anvil.VerbRebase {
+			return s, p.merge(ctx, story, pull, &s)
+		}
 	}
 	if s.BaseRef == branch {
 		s.BaseCommit, err = p.sameBase(ctx, story, s.BaseRef, tip)
@@ -117,6 +122,42 @@ func (p *Preparer) settle(ctx context.Context, story anvil.Story) (Settled, erro
 	}
 	s.BaseCommit, err = p.sameBase(ctx, story, s.BaseRef, s.BaseCommit)
 	return s, err
+}
+
+// merge settles a run that brings the session's branch up to date with the base of its pull
+// request: it begins at the base, and merges the branch into it. The two are the parents of
+// what comes of it.
+func (p *Preparer) merge(ctx context.Context, story anvil.Story, pull github.PullRequest, s *Settled) error {
+	repo := story.Session.Repository
+	at := func(branch string) (string, error) {
+		sha, err := p.GitHub.Branch(ctx, repo, branch)
+		if errors.Is(err, github.ErrNotFound) {
+			err = anvil.Problemf("BASE_MISSING", "Restore the branch, then comment /anvil retry.", "the branch %s is gone", policy.Shown(branch)).Because(err)
+		}
+		return sha, err
+	}
+	var err error
+	var m anvil.Merge
+	if s.BaseRef, m.Head = pull.Base, ""; err == nil {
+		s.BaseCommit, err = at(pull.Base)
+	}
+	if err == nil {
+		m.Head, err = at(story.Session.Branch)
+	}
+	if err == nil {
+		m.Ancestor, err = p.GitHub.MergeBase(ctx, repo, s.BaseCommit, m.Head)
+	}
+	if err != nil {
+		return err
+	}
+	switch m.Ancestor {
+	case "":
+		return anvil.Problemf("BASE_CONFLICT", "Merge them by hand: git merge --allow-unrelated-histories.", "%s and %s have no commit in common", policy.Shown(pull.Base), policy.Shown(story.Session.Branch))
+	case s.BaseCommit:
+		return anvil.Problemf("NO_TASK", "Nothing is to be done.", "the pull request's branch has all of %s by now", policy.Shown(pull.Base))
+	}
+	s.Merge = &m
+	return nil
 }
 
 // sameBase is the commit that an earlier attempt at the task began from, so that

@@ -18,7 +18,7 @@ type Identity struct {
 // Commit is a commit to be made.
 type Commit struct {
 	Tree      string
-	Parent    string
+	Parents   []string
 	Message   string
 	Author    Identity
 	Committer Identity
@@ -28,12 +28,10 @@ type Commit struct {
 // nothing but c.
 func (r *Repository) CommitTree(ctx context.Context, c Commit) (string, error) {
 	args := []string{"commit-tree", "--no-gpg-sign"}
-	ids := []string{c.Tree}
-	if c.Parent != "" {
-		ids = append(ids, c.Parent)
-		args = append(args, "-p", c.Parent)
+	for _, parent := range c.Parents {
+		args = append(args, "-p", parent)
 	}
-	if err := need(ids...); err != nil {
+	if err := need(append([]string{c.Tree}, c.Parents...)...); err != nil {
 		return "", fmt.Errorf("writing a commit: %w", err)
 	}
 	env := append(c.Author.env("AUTHOR"), c.Committer.env("COMMITTER")...)

@@ -58,7 +58,7 @@ func TestSettingsOfTheMachineHaveNoSay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	next, err := r.CommitTree(t.Context(), Commit{Tree: tree, Parent: base, Message: "x", Author: ann, Committer: ann})
+	next, err := r.CommitTree(t.Context(), Commit{Tree: tree, Parents: []string{base}, Message: "x", Author: ann, Committer: ann})
 	if err != nil {
 		t.Fatal(err)
 	}

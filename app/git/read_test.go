@@ -92,7 +92,7 @@ func TestCommitTreeIsDeterministic(t *testing.T) {
 			t.Fatal(err)
 		}
 		id, err := r.CommitTree(t.Context(), Commit{
-			Tree: tree, Parent: base, Message: "Fix it\n\nCo-authored-by: Ann <ann@example.com>",
+			Tree: tree, Parents: []string{base}, Message: "Fix it\n\nCo-authored-by: Ann <ann@example.com>",
 			Author: Identity{"An\nn <x>", "ann@example.com", ann.When}, Committer: ann,
 		})
 		if err != nil {

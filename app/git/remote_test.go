@@ -141,7 +141,7 @@ func tree(t *testing.T, r *Repository, base, name, content string) string {
 func commitOn(t *testing.T, ctx context.Context, r *Repository, base, name, content string) string {
 	t.Helper()
 	id, err := r.CommitTree(ctx, Commit{
-		Tree: tree(t, r, base, name, content), Parent: base, Message: "A change",
+		Tree: tree(t, r, base, name, content), Parents: []string{base}, Message: "A change",
 		Author: ann, Committer: ann,
 	})
 	if err != nil {

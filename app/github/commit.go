@@ -11,7 +11,8 @@ import (
 
 // NewCommit asks for a commit of a tree that the repository has already.
 type NewCommit struct {
-	Tree, Parent, Message string
+	Tree, Message string
+	Parents       []string
 }
 
 // CreateCommit has GitHub make a commit. GitHub signs what an App asks for without
@@ -22,7 +23,7 @@ func (a *App) CreateCommit(ctx context.Context, repo anvil.Repository, n NewComm
 		Message string   `json:"message"`
 		Tree    string   `json:"tree"`
 		Parents []string `json:"parents"`
-	}{n.Message, n.Tree, []string{n.Parent}}
+	}{n.Message, n.Tree, n.Parents}
 	var o struct {
 		SHA          string `json:"sha"`
 		Verification struct {

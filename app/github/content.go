@@ -112,6 +112,27 @@ func (a *App) Contains(ctx context.Context, repo anvil.Repository, tip, sha stri
 	return o.Status == "ahead" || o.Status == "identical", nil
 }
 
+// MergeBase returns the commit from which the histories of two commits went apart; empty if
+// they have nothing in common.
+func (a *App) MergeBase(ctx context.Context, repo anvil.Repository, one, other string) (string, error) {
+	var o struct {
+		MergeBase struct {
+			SHA string `json:"sha"`
+		} `json:"merge_base_commit"`
+	}
+	c := onRepo("find where two commits went apart", repo, mayReadContents, http.MethodGet, "compare", one+"..."+other)
+	c.query, c.out = url.Values{"per_page": {"1"}, "page": {"2"}}, &o
+	if _, err := a.do(ctx, c); errors.Is(err, ErrNotFound) {
+		return "", nil
+	} else if err != nil {
+		return "", err
+	}
+	if !objectID.MatchString(o.MergeBase.SHA) {
+		return "", c.unreadable("a comparison without the commit in common")
+	}
+	return o.MergeBase.SHA, nil
+}
+
 // Commit returns a commit's tree and parents.
 func (a *App) Commit(ctx context.Context, repo anvil.Repository, sha string) (tree string, parents []string, err error) {
 	var o struct {

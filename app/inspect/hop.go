@@ -178,7 +178,12 @@ func (h *Hop) check(ctx context.Context, story anvil.Story, rules anvil.Rules) (
 	if err != nil {
 		return nil, err
 	}
+	branch := ""
+	if run.Merge != nil {
+		branch = run.Merge.Head
+	}
 	return h.Inspector.Inspect(ctx, Proposal{
+		Branch:     branch,
 		Repository: h.GitHub.CloneURL(repo), Token: token, BaseCommit: run.BaseCommit, Head: run.Report.Head,
 		Bundle: bundle, Size: size, Rules: rules, Limits: h.Limits,
 	})

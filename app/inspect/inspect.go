@@ -17,6 +17,9 @@ type Proposal struct {
 	Token      string // may read that repository
 	BaseCommit string // where the run started
 	Head       string // the commit that the runner reported
+	// Branch is a commit that the base is merged with; empty: none. What it has already is
+	// not protected from it.
+	Branch string
 
 	Bundle io.ReadSeeker // read from its start
 	Size   int64         // of the bundle
@@ -121,6 +124,11 @@ func (in *Inspector) inspect(ctx context.Context, q *quarantine, p Proposal, pac
 		return nil, anvil.Problemf("BUNDLE_BASE", "Ask again, so that the work starts from the branch as it is now.",
 			"commit %s, from which the run started, is no longer in the repository", p.BaseCommit).Because(err)
 	}
+	if err == nil && p.Branch != "" {
+		if err = q.FetchCommit(ctx, p.Repository, p.Token, p.Branch); errors.Is(err, git.ErrMissing) {
+			return nil, anvil.Problemf("BUNDLE_BASE", "Comment /anvil rebase again.", "commit %s, which was merged, is no longer in the repository", p.Branch).Because(err)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -162,5 +170,9 @@ func (in *Inspector) check(ctx context.Context, q *quarantine, p Proposal, pack 
 	if err != nil {
 		return anvil.Verdict{}, err
 	}
-	return c.verdict(tree, lines, p.Rules), nil
+	v := c.verdict(tree, lines, p.Rules)
+	if p.Branch != "" {
+		err = notOfTheBranch(ctx, q.Repository, &v, p)
+	}
+	return v, err
 }

@@ -45,7 +45,7 @@ func TestAGoodProposalPasses(t *testing.T) {
 		t.Errorf("tree %q, verdict's %q", checked.Tree, checked.Verdict.Tree)
 	}
 	ann := git.Identity{Name: "Ann", Email: "ann@example.com", When: time.Unix(1700000000, 0)}
-	if _, err := checked.Repository.CommitTree(t.Context(), git.Commit{Tree: checked.Tree, Parent: s.base, Message: "x", Author: ann, Committer: ann}); err != nil {
+	if _, err := checked.Repository.CommitTree(t.Context(), git.Commit{Tree: checked.Tree, Parents: []string{s.base}, Message: "x", Author: ann, Committer: ann}); err != nil {
 		t.Errorf("committing the checked tree: %v", err)
 	}
 	if err := checked.Close(); err != nil {

@@ -39,6 +39,8 @@ type GitHub interface {
 	PullRequest(ctx context.Context, repo anvil.Repository, number int) (github.PullRequest, error)
 	Reviews(ctx context.Context, repo anvil.Repository, number int) ([]github.Review, error)
 	ReviewComments(ctx context.Context, repo anvil.Repository, number int, review int64) ([]anvil.ReviewComment, error)
+	Branch(ctx context.Context, repo anvil.Repository, name string) (sha string, err error)
+	Contains(ctx context.Context, repo anvil.Repository, tip, sha string) (bool, error)
 	FailingChecks(ctx context.Context, repo anvil.Repository, sha string) ([]github.FailedCheck, error)
 }
 
@@ -225,6 +227,8 @@ func (d *Decider) act(ctx context.Context, c anvil.Command, reader Reader, came 
 		return d.release(ctx, c, latest, came)
 	case anvil.VerbRepair:
 		return d.repair(ctx, c, reader, latest)
+	case anvil.VerbRebase:
+		return d.rebase(ctx, c, reader, latest)
 	case anvil.VerbReview:
 		return d.review(ctx, c, reader, latest)
 	case anvil.VerbHandoff:

@@ -31,6 +31,12 @@ func (g *gate) Permission(context.Context, anvil.Repository, string) (int64, str
 	return g.id, g.role, g.fails
 }
 
+func (g *gate) Branch(context.Context, anvil.Repository, string) (string, error) { return "", nil }
+
+func (g *gate) Contains(context.Context, anvil.Repository, string, string) (bool, error) {
+	return true, nil
+}
+
 func (g *gate) PullRequest(_ context.Context, _ anvil.Repository, number int) (github.PullRequest, error) {
 	return github.PullRequest{Number: number, State: g.pull}, nil
 }

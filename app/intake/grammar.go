@@ -27,6 +27,7 @@ var verbs = map[string]anvil.Verb{
 	"handoff": anvil.VerbHandoff,
 	"review":  anvil.VerbReview,
 	"repair":  anvil.VerbRepair,
+	"rebase":  anvil.VerbRebase,
 	"approve": anvil.VerbApprove, // or with what is approved
 	"release": anvil.VerbRelease, // with the tree that is released
 }
@@ -37,7 +38,7 @@ var before = map[string]anvil.Verb{
 	"new":  anvil.VerbNew,
 }
 
-var verbNames = []string{"help", "status", "stop", "retry", "plan", "approve", "release", "new", "review", "repair", "handoff", "aside"}
+var verbNames = []string{"help", "status", "stop", "retry", "plan", "approve", "release", "new", "review", "repair", "rebase", "handoff", "aside"}
 
 // named is how a tree or a plan is named: the first digits of its digest.
 var named = regexp.MustCompile(`^[0-9a-f]{7,64}$`)

@@ -17,7 +17,7 @@ func Usage(offer policy.Offer) string {
 	}
 	b.WriteString("\nAlone on the line, these are verbs: `status` says where the task is, `stop` stops it, ")
 	b.WriteString("`retry` tries once more with the same words, `handoff` says how to go on by hand, `help` shows this text. ")
-	b.WriteString("`repair` makes the failed checks of a pull request of its own pass. ")
+	b.WriteString("`repair` makes the failed checks of a pull request of its own pass, and `rebase` brings its branch up to date with its base, by a merge. ")
 	b.WriteString("`approve` carries out the plan that waits; `release TREE` publishes the held change that is named.\n\n")
 	b.WriteString("Before an instruction, `plan` asks for a plan that waits for approval, and `new` starts another session with a branch of its own. ")
 	b.WriteString("What follows `aside` is not heard.\n\n")

@@ -208,11 +208,15 @@ func (s *Server) assignment(story anvil.Story, run anvil.Run, token, readToken s
 	}
 	engine := s.Engines[run.Engine.Name]
 	engine.Model = run.Engine.Model
+	var merge *runapi.Merge
+	if m := run.Merge; m != nil {
+		merge = &runapi.Merge{Branch: story.Session.Branch, Head: m.Head, Ancestor: m.Ancestor}
+	}
 	return runapi.Assignment{
 		Run: string(run.ID), Epoch: run.Lease.Epoch, LeaseToken: token, ExpiresAt: run.Lease.ExpiresAt,
 		RenewEverySeconds: max(1, int(s.Terms.RenewEvery/time.Second)),
 		Repository:        runapi.Repository{ID: repo.ID, FullName: repo.FullName(), CloneURL: s.GitHub.CloneURL(repo)},
-		BaseRef:           run.BaseRef, BaseCommit: run.BaseCommit, ReadToken: readToken,
+		BaseRef:           run.BaseRef, BaseCommit: run.BaseCommit, Merge: merge, ReadToken: readToken,
 		Engine: engine,
 		Prompt: promptOf(story),
 		Setup:  run.Rules.Setup, Screenshots: run.Rules.Screenshots, Verify: verify, VerifySource: source, Tools: s.Tools,

@@ -121,7 +121,7 @@ func push(ctx context.Context, address, token, tip string, files map[string][]by
 		return err
 	}
 	anvilItself := git.Identity{Name: "anvil init", Email: "anvil-init@users.noreply.github.com", When: time.Unix(0, 0)}
-	commit, err := r.CommitTree(ctx, git.Commit{Tree: tree, Parent: tip, Message: "Set up Anvil", Author: anvilItself, Committer: anvilItself})
+	commit, err := r.CommitTree(ctx, git.Commit{Tree: tree, Parents: []string{tip}, Message: "Set up Anvil", Author: anvilItself, Committer: anvilItself})
 	if err != nil {
 		return err
 	}

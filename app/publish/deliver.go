@@ -224,7 +224,7 @@ func (d *Deliverer) commitOf(story anvil.Story, run anvil.Run, author anvil.Acto
 		Email: fmt.Sprintf("%d+%s@users.noreply.github.com", author.ID, author.Login),
 		When:  run.CreatedAt,
 	}
-	return git.Commit{Tree: run.Verdict.Tree, Parent: run.BaseCommit, Message: d.Words.CommitMessage(story), Author: bot, Committer: bot}
+	return git.Commit{Tree: run.Verdict.Tree, Parents: run.Parents(), Message: d.Words.CommitMessage(story), Author: bot, Committer: bot}
 }
 
 // push brings the checked tree, as one commit of ours on top of the base, to the
@@ -272,6 +272,9 @@ func (d *Deliverer) push(ctx context.Context, story anvil.Story, run anvil.Run) 
 // startOf is where the session's branch must be for a push: where the agent
 // started from, or empty if there must be no such branch.
 func startOf(story anvil.Story, run anvil.Run) string {
+	if run.Merge != nil {
+		return run.Merge.Head
+	}
 	if run.BaseRef == story.Session.Branch {
 		return run.BaseCommit
 	}
@@ -338,7 +341,7 @@ func (d *Deliverer) readBack(ctx context.Context, story anvil.Story, run anvil.R
 	if now := d.Now(); !shown && now.Before(pushed.ChangedAt.Add(freshToken)) {
 		return &queue.Later{At: now.Add(3 * time.Second), Reason: "GitHub does not show yet what was pushed"}
 	}
-	if tip != commit || tree != run.Verdict.Tree || !slices.Equal(parents, []string{run.BaseCommit}) {
+	if tip != commit || tree != run.Verdict.Tree || !slices.Equal(parents, run.Parents()) {
 		return anvil.Problemf("PUBLISH_MISMATCH", "Look at the branch and delete it; then comment /anvil retry.",
 			"the branch %s at GitHub is not what was inspected", branch)
 	}

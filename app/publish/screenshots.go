@@ -47,7 +47,7 @@ func (d *Deliverer) pushScreenshots(ctx context.Context, story anvil.Story, run 
 		return anvil.Effect{}, err
 	}
 	commit := d.commitOf(story, run, author)
-	commit.Parent, commit.Message = "", "Screenshots of task "+string(story.Task.ID)
+	commit.Parents, commit.Message = nil, "Screenshots of task "+string(story.Task.ID)
 	if commit.Tree, err = quarantine.WithFiles(ctx, "", files); err != nil {
 		return anvil.Effect{}, err
 	}

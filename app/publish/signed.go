@@ -37,7 +37,7 @@ func (d *Deliverer) pushSigned(ctx context.Context, story anvil.Story, run anvil
 				return made{}, false, err
 			}
 			tree, parents, err := d.GitHub.Commit(ctx, repo, tip)
-			return made{url: tip}, tree == run.Verdict.Tree && slices.Equal(parents, []string{run.BaseCommit}), err
+			return made{url: tip}, tree == run.Verdict.Tree && slices.Equal(parents, run.Parents()), err
 		},
 		func() (made, error) {
 			token, _, err := d.GitHub.PublishToken(ctx, repo)
@@ -48,7 +48,7 @@ func (d *Deliverer) pushSigned(ctx context.Context, story anvil.Story, run anvil
 			if err := quarantine.Push(ctx, d.GitHub.CloneURL(repo), token, carrier, "refs/"+ref, ""); err != nil {
 				return made{}, d.pushProblem(err, run, branch, old)
 			}
-			sha, signed, err := d.Signing.CreateCommit(ctx, repo, github.NewCommit{Tree: run.Verdict.Tree, Parent: run.BaseCommit, Message: d.Words.CommitMessage(story)})
+			sha, signed, err := d.Signing.CreateCommit(ctx, repo, github.NewCommit{Tree: run.Verdict.Tree, Parents: run.Parents(), Message: d.Words.CommitMessage(story)})
 			if err != nil {
 				return made{}, err
 			}

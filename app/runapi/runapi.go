@@ -127,6 +127,8 @@ type Assignment struct {
 	Repository Repository `json:"repository"`
 	BaseRef    string     `json:"base_ref"`    // branch name
 	BaseCommit string     `json:"base_commit"` // exact commit to start from
+	// Merge is what BaseCommit is merged with before the work begins; nil: nothing.
+	Merge *Merge `json:"merge,omitempty"`
 	// ReadToken may fetch this one repository and nothing else. It belongs in
 	// a git process's environment, never in a file or an argument.
 	ReadToken string `json:"read_token"`
@@ -158,6 +160,14 @@ type Assignment struct {
 	// Environment says whether the run works in the repository's dev container.
 	Environment Environment `json:"environment,omitzero"`
 	Limits      Limits      `json:"limits"`
+}
+
+// Merge is a branch that the base commit is merged with. The bundle is then still one commit
+// on the base commit; the server publishes its tree with both as parents.
+type Merge struct {
+	Branch   string `json:"branch"`   // its name
+	Head     string `json:"head"`     // its commit
+	Ancestor string `json:"ancestor"` // the commit from which the two went apart
 }
 
 // Resume is what an earlier run of the session left. The bytes are had by

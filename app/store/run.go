@@ -11,15 +11,15 @@ import (
 )
 
 const runColumns = `id, task_id, attempt, state, base_ref, base_commit, rules, engine, placement, workflow_run,
-	nonce_hash, asked_at, asked_times, epoch, token_hash, lease_expires_at, runner, report, verdict, problem, question, views,
+	nonce_hash, asked_at, asked_times, epoch, token_hash, lease_expires_at, runner, report, verdict, problem, question, views, merge,
 	created_at, changed_at, deadline_at, stop_requested_at`
 
 func scanRun(r scanner) (anvil.Run, error) {
 	var v anvil.Run
-	var rules, engine, placement, report, verdict, problem, question, views string
+	var rules, engine, placement, report, verdict, problem, question, views, merge string
 	var asked, expires, created, changed, deadline, stop int64
 	err := r.Scan(&v.ID, &v.Task, &v.Attempt, &v.State, &v.BaseRef, &v.BaseCommit, &rules, &engine, &placement, new(int64),
-		&v.Dispatch.NonceHash, &asked, &v.Dispatch.Times, &v.Lease.Epoch, &v.Lease.TokenHash, &expires, &v.Lease.Runner, &report, &verdict, &problem, &question, &views,
+		&v.Dispatch.NonceHash, &asked, &v.Dispatch.Times, &v.Lease.Epoch, &v.Lease.TokenHash, &expires, &v.Lease.Runner, &report, &verdict, &problem, &question, &views, &merge,
 		&created, &changed, &deadline, &stop)
 	if err != nil {
 		return v, err
@@ -48,6 +48,9 @@ func scanRun(r scanner) (anvil.Run, error) {
 		return v, err
 	}
 	if v.Question, err = fromJSON[anvil.Question](question); err != nil {
+		return v, err
+	}
+	if v.Merge, err = fromJSON[anvil.Merge](merge); err != nil {
 		return v, err
 	}
 	if p, err := fromJSON[[]anvil.View](views); err != nil {
@@ -210,13 +213,13 @@ func (s *Store) saveRun(ctx context.Context, tx *sql.Tx, v anvil.Run, from anvil
 		UPDATE runs SET was = CASE WHEN $1 = '' THEN was ELSE $1 END, state = $2,
 			base_ref = $3, base_commit = $4, rules = $5, engine = $6, placement = $7, workflow_run = $8,
 			nonce_hash = $9, asked_at = $10, epoch = $11, token_hash = $12, lease_expires_at = $13, runner = $14,
-			report = $15, verdict = $16, problem = $17, changed_at = $18, deadline_at = $19, stop_requested_at = $20, asked_times = $21, question = $22, views = $23
-		WHERE id = $24`,
+			report = $15, verdict = $16, problem = $17, changed_at = $18, deadline_at = $19, stop_requested_at = $20, asked_times = $21, question = $22, views = $23, merge = $24
+		WHERE id = $25`,
 		from, v.State,
 		v.BaseRef, v.BaseCommit, toJSON(&v.Rules), toJSON(&v.Engine), toJSON(&v.Placement), v.Placement.WorkflowRun,
 		v.Dispatch.NonceHash, micros(v.Dispatch.AskedAt), v.Lease.Epoch, v.Lease.TokenHash, micros(v.Lease.ExpiresAt), v.Lease.Runner,
 		toJSON(v.Report), toJSON(v.Verdict), toJSON(v.Problem), micros(v.ChangedAt), micros(v.Deadline), micros(v.StopRequestedAt),
-		v.Dispatch.Times, toJSON(v.Question), viewsJSON(v.Views), v.ID)
+		v.Dispatch.Times, toJSON(v.Question), viewsJSON(v.Views), toJSON(v.Merge), v.ID)
 	return err
 }
 
