@@ -73,6 +73,7 @@ type server struct {
 	artifacts  map[string][]byte
 	about      map[string]runapi.About
 	finish     *runapi.FinishRequest
+	becomes    []runapi.FinishAnswer // what is answered to the finish, and when it is asked again
 	finishedAt time.Time
 	renewals   int
 	dropEvents int // answers to lose
@@ -123,7 +124,7 @@ func (s *server) claim(w http.ResponseWriter, r *http.Request) {
 func (s *server) held(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
-		stale := s.stale || s.finish != nil
+		stale := s.stale || s.finish != nil && !strings.HasSuffix(r.URL.Path, "/finish") // which may be asked again
 		s.mu.Unlock()
 		if stale || r.Header.Get("Authorization") != "Bearer "+leaseToken || r.PathValue("run") != s.assignment.Run {
 			refuse(w, http.StatusConflict, &runapi.Error{Code: runapi.CodeStale, What: "the run went on without you."})
@@ -227,8 +228,15 @@ func (s *server) finished(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.finish, s.finishedAt = &in, time.Now()
-	answer(w, runapi.FinishAnswer{State: "inspecting"})
+	if s.finish == nil {
+		s.finishedAt = time.Now()
+	}
+	s.finish = &in
+	became := runapi.FinishAnswer{State: "inspecting"}
+	if len(s.becomes) > 0 {
+		became, s.becomes = s.becomes[0], s.becomes[1:]
+	}
+	answer(w, became)
 }
 
 // serveGit is the git program's own server, behind the read token.

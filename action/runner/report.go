@@ -3,6 +3,8 @@ package runner
 import (
 	"bytes"
 	"context"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/seed-bc0cc349/anvil/app/runapi"
@@ -45,8 +47,8 @@ func (j *job) report(work, life context.Context) int {
 	j.log.EndGroup()
 	switch {
 	case err == nil:
-		j.state = answer.State
 		j.log.Say("Handed back to Anvil: %s. The server goes on from here.", answer.State)
+		j.answer = j.settle(life, answer)
 		return HandedBack
 	case lostBy(err) != nil:
 		j.log.Say("The run went on without this job: %v", err)
@@ -54,6 +56,40 @@ func (j *job) report(work, life context.Context) int {
 	}
 	j.log.Fail("The run could not be handed back: %v", err)
 	return NotHanded
+}
+
+// maxWait bounds how long a job waits for the server after it has handed its run back.
+const maxWait = 10 * time.Minute
+
+// settle waits, as long as ANVIL_WAIT says, for what becomes of a run that was handed back,
+// and returns what the server said last. Nothing depends on it but the step's outputs.
+func (j *job) settle(life context.Context, last runapi.FinishAnswer) runapi.FinishAnswer {
+	seconds, _ := strconv.Atoi(strings.TrimSpace(j.Getenv("ANVIL_WAIT")))
+	if seconds <= 0 || last.Settled {
+		return last
+	}
+	ctx, cancel := context.WithTimeout(life, min(time.Duration(seconds)*j.Second, maxWait))
+	defer cancel()
+	every := time.NewTicker(j.Second)
+	defer every.Stop()
+	for !last.Settled {
+		select {
+		case <-ctx.Done():
+			j.log.Say("The server is still at it: %s. The job does not wait any longer.", last.State)
+			return last
+		case <-every.C:
+		}
+		answer, err := j.holder.Finish(ctx, j.finish)
+		if err != nil && ctx.Err() == nil {
+			j.log.Say("What becomes of the run is not known to this job: %v", err)
+			return last
+		}
+		if err == nil {
+			last = answer
+		}
+	}
+	j.log.Say("The server is done: %s.", last.Outcome)
+	return last
 }
 
 // patience is how long a server that is away may take to come back before the

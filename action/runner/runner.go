@@ -132,7 +132,7 @@ type job struct {
 	pictures []picture      // of what was verified last
 	record   *verify.Record // nil unless verification took place
 	finish   runapi.FinishRequest
-	state    string // what the server made of it
+	answer   runapi.FinishAnswer // what the server made of it
 
 	debugFile string // the debug package, if the job asked for it as a file
 }

@@ -14,6 +14,68 @@ import (
 
 var project = map[string]string{"README.md": "hello\n", "dir/kept.txt": "kept\n", "dir/old.txt": "old\n"}
 
+// The step's outputs say what the server made of the run when the job ended; a job that
+// waits for the server is told how it went on, and asks no more once that is settled.
+func TestRunOutputs(t *testing.T) {
+	t.Parallel()
+	begun := runapi.FinishAnswer{State: "inspecting", CostMicros: 123_456}
+	done := runapi.FinishAnswer{State: "succeeded", Settled: true, Outcome: "succeeded", Branch: "anvil/1-a", PullRequest: 7, CostMicros: 123_456}
+	waited := []runapi.FinishAnswer{begun, begun, done, {State: "asked too often"}}
+	for name, c := range map[string]struct {
+		wait    string
+		becomes []runapi.FinishAnswer
+		want    []string
+		left    int
+	}{
+		"does not wait":   {"", waited, []string{"outcome=", "pull-request=", "branch=", "cost=0.1235"}, 3},
+		"waits for 0":     {"0", waited, []string{"outcome=", "state=inspecting"}, 3},
+		"waits":           {"600", waited, []string{"outcome=succeeded", "pull-request=7", "branch=anvil/1-a", "cost=0.1235", "state=succeeded"}, 1},
+		"waits in vain":   {"1", []runapi.FinishAnswer{begun}, []string{"outcome=", "pull-request=", "state=inspecting"}, 0},
+		"no need to wait": {"600", []runapi.FinishAnswer{done}, []string{"outcome=succeeded"}, 0},
+		"not a number":    {"soon", waited, []string{"outcome=", "cost=0.1235"}, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t)
+			s.assign(project, "echo ok > good")
+			s.becomes = c.becomes
+			m := newMachine(t, s)
+			m.config.Environ = append(m.config.Environ, "ANVIL_WAIT="+c.wait)
+			if code := m.run(); code != runner.HandedBack {
+				t.Fatalf("exit code %d", code)
+			}
+			got := outputsOf(m.file("GITHUB_OUTPUT"))
+			for _, want := range append(c.want, "task="+s.assignment.Run, "result=proposed", "debug=") {
+				name, value, _ := strings.Cut(want, "=")
+				if has, ok := got[name]; !ok || has != value {
+					t.Errorf("the output %s is %q, want %q; all: %v", name, has, value, got)
+				}
+			}
+			if len(s.becomes) != c.left {
+				t.Errorf("the server would yet have said %v", s.becomes)
+			}
+		})
+	}
+}
+
+// outputsOf reads the file of a step's outputs as GitHub does.
+func outputsOf(text string) map[string]string {
+	all := map[string]string{}
+	lines := strings.Split(text, "\n")
+	for i := 0; i < len(lines); i++ {
+		if name, end, ok := strings.Cut(lines[i], "<<"); ok {
+			var value []string
+			for i++; i < len(lines) && lines[i] != end; i++ {
+				value = append(value, lines[i])
+			}
+			all[name] = strings.Join(value, "\n")
+		} else if name, value, ok := strings.Cut(lines[i], "="); ok {
+			all[name] = value
+		}
+	}
+	return all
+}
+
 // The agent changes the tree, the checks pass, and the server gets a bundle of
 // exactly that.
 func TestRunProposesWhatTheAgentLeft(t *testing.T) {

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -17,7 +18,18 @@ func (j *job) writeStep() {
 	if j.Getenv("GITHUB_OUTPUT") != "" {
 		j.log.Actions().SetOutput("task", j.assignment.Run)
 		j.log.Actions().SetOutput("result", string(j.finish.Result))
-		j.log.Actions().SetOutput("state", j.state)
+		j.log.Actions().SetOutput("state", j.answer.State)
+		j.log.Actions().SetOutput("outcome", j.answer.Outcome)
+		j.log.Actions().SetOutput("branch", j.answer.Branch)
+		pull, cost := "", ""
+		if j.answer.State != "" {
+			cost = fmt.Sprintf("%.4f", float64(j.answer.CostMicros)/1e6)
+		}
+		if n := j.answer.PullRequest; n != 0 {
+			pull = strconv.Itoa(n)
+		}
+		j.log.Actions().SetOutput("pull-request", pull)
+		j.log.Actions().SetOutput("cost", cost)
 		j.log.Actions().SetOutput("debug", j.debugFile)
 		if j.cache != nil {
 			j.log.Actions().SetOutput("cache", j.cache.Account())

@@ -179,8 +179,10 @@ func (s *Server) finish(r *http.Request) (any, error) {
 		return nil, err
 	}
 	report := ReportOf(run, req)
-	if answered, err := finishedBefore(run, report, r); answered != nil || err != nil {
-		return answered, err
+	if again, err := finishedBefore(run, report, r); err != nil {
+		return nil, err
+	} else if again {
+		return s.soFar(ctx, id)
 	}
 	allow := holds(r)
 	if err := allow(run); err != nil {
@@ -246,7 +248,31 @@ func (s *Server) finish(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return runapi.FinishAnswer{State: string(run.State)}, nil
+	return s.soFar(ctx, id)
+}
+
+// soFar says what has become of a run that was handed back.
+func (s *Server) soFar(ctx context.Context, id anvil.RunID) (runapi.FinishAnswer, error) {
+	story, err := s.Store.StoryOfRun(ctx, id)
+	if err != nil {
+		return runapi.FinishAnswer{}, err
+	}
+	i := slices.IndexFunc(story.Runs, func(r anvil.Run) bool { return r.ID == id })
+	if i < 0 {
+		return runapi.FinishAnswer{}, anvil.ErrNotFound
+	}
+	state := story.Runs[i].State
+	a := runapi.FinishAnswer{State: string(state), Settled: !state.Passing(), CostMicros: story.Usage.CostMicros}
+	switch {
+	case story.Task.Outcome != nil:
+		a.Outcome = string(story.Task.Outcome.State)
+	case a.Settled:
+		a.Outcome = string(state)
+	}
+	if a.PullRequest = story.Session.PullRequest; a.PullRequest != 0 {
+		a.Branch = story.Session.Branch
+	}
+	return a, nil
 }
 
 // uploaded returns an error unless the run uploaded an artifact that has the digest.
@@ -261,15 +287,16 @@ func (s *Server) uploaded(ctx context.Context, id anvil.RunID, name, digest stri
 	return nil
 }
 
-// finishedBefore answers a repeated finish like the first one.
-func finishedBefore(run anvil.Run, report *anvil.Report, r *http.Request) (any, error) {
+// finishedBefore reports whether this is a finish that was accepted before; another one
+// of the same run is an error.
+func finishedBefore(run anvil.Run, report *anvil.Report, r *http.Request) (bool, error) {
 	if run.Report == nil {
-		return nil, nil
+		return false, nil
 	}
 	if holdsToken(r, run) && reflect.DeepEqual(normal(run.Report), normal(report)) {
-		return runapi.FinishAnswer{State: string(run.State)}, nil
+		return true, nil
 	}
-	return nil, stale(run.State)
+	return false, stale(run.State)
 }
 
 // normal is a report in the form that storing it gives.

@@ -303,8 +303,20 @@ func TestAFinishIsGivenOnce(t *testing.T) {
 	// The server has gone on meanwhile: whoever asks with the first answer's lease
 	// is told how far.
 	w.move(run, anvil.Delivering, func(r *anvil.Run) { r.Verdict = &anvil.Verdict{Tree: "t"} })
-	if again, err := h.Finish(t.Context(), finish); err != nil || again.State != "delivering" {
+	if again, err := h.Finish(t.Context(), finish); err != nil || again != (runapi.FinishAnswer{State: "delivering"}) {
 		t.Errorf("later %+v, %v", again, err)
+	}
+	w.move(run, anvil.Succeeded, func(*anvil.Run) {})
+	story, err := w.store.StoryOfRun(t.Context(), run)
+	if err == nil {
+		err = w.store.SetPullRequest(t.Context(), story.Session.ID, 9)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err = h.Finish(t.Context(), finish)
+	if want := (runapi.FinishAnswer{State: "succeeded", Settled: true, Outcome: "succeeded", Branch: again.Branch, PullRequest: 9}); err != nil || again != want || again.Branch == "" {
+		t.Errorf("at the end %+v, %v", again, err)
 	}
 }
 

@@ -420,9 +420,18 @@ type Check struct {
 	Before string `json:"before,omitempty"`
 }
 
-// FinishAnswer says what the server made of it.
+// FinishAnswer says what the server has made of it so far. The same request made again,
+// with the same lease token, is answered with how far it has come since.
 type FinishAnswer struct {
-	State string `json:"state"`
+	State string `json:"state"` // of the run
+	// Settled says that nothing more becomes of the run unless a person says so.
+	Settled bool `json:"settled,omitempty"`
+	// Outcome is how the task has ended, else what its settled run waits for: a State.
+	// Empty: the server is about it.
+	Outcome     string `json:"outcome,omitempty"`
+	Branch      string `json:"branch,omitempty"`       // of the session, once there is a pull request
+	PullRequest int    `json:"pull_request,omitempty"` // 0 until there is one
+	CostMicros  int64  `json:"cost_micros,omitempty"`  // of the task's models, in millionths of a US dollar
 }
 
 // Error is the body of every answer that is not 2xx, and a finish's problem.

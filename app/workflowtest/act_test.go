@@ -2,10 +2,13 @@ package workflowtest
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/seed-bc0cc349/anvil/config"
 )
 
 // Someone comments, and the files that GitHub would interpret lead to a pull
@@ -17,7 +20,20 @@ func TestWorkflowMakesAPullRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := newTown(t, map[string]string{".github/anvil.yml": "verify: [grep -q PATH " + witness + "]\n"}, t.TempDir())
+	caller := strings.Replace(string(config.CallerWorkflow), "with: {", "with: { wait: 120,", 1) + `  after:
+    needs: agent
+    runs-on: ubuntu-latest
+    permissions: {}
+    steps:
+      - run: echo "the task became $OUTCOME, $PULL on $BRANCH for $COST, $RESULT"
+        env:
+          OUTCOME: ${{ needs.agent.outputs.outcome }}
+          PULL: ${{ needs.agent.outputs.pull-request }}
+          BRANCH: ${{ needs.agent.outputs.branch }}
+          COST: ${{ needs.agent.outputs.cost }}
+          RESULT: ${{ needs.agent.outputs.result }}
+`
+	w := newTown(t, map[string]string{".github/anvil.yml": "verify: [grep -q PATH " + witness + "]\n", ".github/workflows/anvil.yml": caller}, t.TempDir())
 	w.serve(self, roleAgent)
 	issue := w.hub.CreateIssue(w.repo, w.person, "Look around", "Tell us what you see.")
 	w.hub.Comment(w.repo, issue.Number, w.person, "/anvil look around")
@@ -39,6 +55,10 @@ func TestWorkflowMakesAPullRequest(t *testing.T) {
 	}
 	if check := w.hub.CheckRuns(w.repo)[0]; check.Conclusion != "success" {
 		t.Errorf("the check run is %s, want success", check.Conclusion)
+	}
+	// A job that waits is told what the server made of it.
+	if want := fmt.Sprintf("the task became succeeded, %d on %s for 0.0000, proposed", pulls[0].Number, pulls[0].Head); !strings.Contains(log, want) {
+		t.Errorf("want %q; the jobs said:\n%s", want, log)
 	}
 	if !strings.Contains(log, "Build anvil-runner") {
 		t.Errorf("the action did not build its runner; the job said:\n%s", log)

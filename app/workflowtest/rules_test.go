@@ -168,7 +168,7 @@ var (
 	expressions = regexp.MustCompile(`\$\{\{\s*(.*?)\s*\}\}`)
 	// harmless are the expressions that our files need: what the job was called
 	// with, and what the runner said at its end.
-	harmless = regexp.MustCompile(`^(inputs\.[a-z-]+|steps\.run\.outputs\.(task|result|cache))$`)
+	harmless = regexp.MustCompile(`^(inputs\.[a-z-]+|(steps\.(run|anvil)|jobs\.agent)\.outputs\.(task|result|outcome|pull-request|branch|cost|cache|debug))$`)
 	ours     = regexp.MustCompile(`^(\./.*|seed-bc0cc349/anvil(/.*)?@main)$`)
 	pinned   = regexp.MustCompile(`^([^@]+@[0-9a-f]{40}|docker://[^@]+@sha256:[0-9a-f]{64})$`)
 )
