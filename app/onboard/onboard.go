@@ -1,12 +1,14 @@
 package onboard
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -32,12 +34,30 @@ const (
 	CodePush       anvil.Code = "INIT_PUSH"       // the token may not write
 )
 
+// Kind is what a repository begins with.
+type Kind struct {
+	Standalone bool // without a server
+	// Ref is the tag, commit or branch of Anvil's that the workflow calls, and Note what
+	// people should know of it; empty: nothing.
+	Ref, Note string
+}
+
+// called is the line by which our workflow files call Anvil.
+var called = regexp.MustCompile(`(?m)^ *uses: seed-bc0cc349/anvil/[^@\n]+@main$`)
+
 // Files are what a repository needs, by path.
-func Files(standalone bool) map[string][]byte {
+func Files(k Kind) map[string][]byte {
 	workflow := config.CallerWorkflow
-	if standalone {
+	if k.Standalone {
 		workflow = config.StandaloneWorkflow
 	}
+	at := k.Ref
+	if k.Note != "" {
+		at += " # " + k.Note
+	}
+	workflow = called.ReplaceAllFunc(workflow, func(line []byte) []byte {
+		return slices.Concat(bytes.TrimSuffix(line, []byte("main")), []byte(at))
+	})
 	return map[string][]byte{WorkflowPath: workflow, policy.Path: commented(config.ExampleRules)}
 }
 
@@ -62,7 +82,7 @@ type Opened struct {
 
 // Open proposes the files to OWNER/NAME. Files that the repository has already stay as
 // they are.
-func Open(ctx context.Context, hub *github.App, token, owner, name string, standalone bool) (Opened, error) {
+func Open(ctx context.Context, hub *github.App, token, owner, name string, k Kind) (Opened, error) {
 	repo, err := hub.Named(ctx, owner, name)
 	if err != nil {
 		return Opened{}, anvil.Problemf(CodeRepository, "Check the name, and that your token may read it and is not expired", "the repository %s cannot be read", policy.Shown(owner+"/"+name)).Because(err)
@@ -79,7 +99,7 @@ func Open(ctx context.Context, hub *github.App, token, owner, name string, stand
 	if err != nil {
 		return Opened{}, err
 	}
-	files := Files(standalone)
+	files := Files(k)
 	for path := range files {
 		if _, err := hub.File(ctx, repo, path, tip); err == nil {
 			delete(files, path)
@@ -93,7 +113,7 @@ func Open(ctx context.Context, hub *github.App, token, owner, name string, stand
 	if err := push(ctx, hub.CloneURL(repo), token, tip, files); err != nil {
 		return Opened{}, err
 	}
-	pull, err := hub.CreatePullRequest(ctx, repo, github.NewPullRequest{Title: "Set up Anvil", Body: body(files, standalone), Head: Branch, Base: branch})
+	pull, err := hub.CreatePullRequest(ctx, repo, github.NewPullRequest{Title: "Set up Anvil", Body: body(files, k), Head: Branch, Base: branch})
 	return Opened{pull.URL, pull.Number, false}, err
 }
 
@@ -135,12 +155,17 @@ func push(ctx context.Context, address, token, tip string, files map[string][]by
 	return nil
 }
 
-func body(files map[string][]byte, standalone bool) string {
+func body(files map[string][]byte, k Kind) string {
 	text := "This sets up Anvil: a comment `/anvil …` on an issue becomes a pull request.\n\n"
 	for _, path := range slices.Sorted(maps.Keys(files)) {
 		text += fmt.Sprintf("- `%s`\n", path)
 	}
-	if standalone {
+	text += fmt.Sprintf("\nThe workflow calls Anvil at `%s`", k.Ref)
+	if k.Note != "" {
+		text += ", " + k.Note
+	}
+	text += ".\n"
+	if k.Standalone {
 		return text + "\nIt runs without a server. Before you merge, add the repository secret `ANVIL_MODEL_KEY`, and let GitHub Actions create pull requests (Settings, Actions, General).\n"
 	}
 	return text + "\nThe server starts the workflow; the App must be installed on this repository.\n"

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"cmp"
 	"runtime/debug"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
@@ -45,6 +46,22 @@ func (b Build) String() string {
 	}
 	return s
 }
+
+// Ref is where GitHub has what this build was made of: the tag of a release, which also
+// has the action with the digests of the release's programs; else the commit; else the
+// branch main, because nothing else is known or published.
+func (b Build) Ref() string {
+	switch {
+	case b.Changed:
+		return "main"
+	case b.Version != "":
+		return b.Version
+	}
+	return cmp.Or(b.Commit, "main")
+}
+
+// Released reports whether the build is one of the release job's.
+func (b Build) Released() bool { return b.Version != "" && !b.Changed }
 
 // Codes of what can keep a program from being verified.
 const (

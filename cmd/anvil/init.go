@@ -16,6 +16,7 @@ import (
 
 	"github.com/seed-bc0cc349/anvil/app/github"
 	"github.com/seed-bc0cc349/anvil/app/onboard"
+	"github.com/seed-bc0cc349/anvil/app/release"
 )
 
 func initialize() *cobra.Command {
@@ -23,13 +24,18 @@ func initialize() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init OWNER/REPO",
 		Short: "Open the pull request by which a repository begins with Anvil",
-		Long: "Open a pull request with the caller workflow and a commented .github/anvil.yml. It acts with your token: GITHUB_TOKEN, or else that of gh, which is not stored. " +
+		Long: "Open a pull request with the caller workflow and a commented .github/anvil.yml. The workflow calls the Anvil of this program's own release; a development build " +
+			"says so there, and names its commit. It acts with your token: GITHUB_TOKEN, or else that of gh, which is not stored. " +
 			"The token must be allowed to write workflow files, which Anvil's App never is. A second call finds the open pull request. GITHUB_SERVER_URL and GITHUB_API_URL name another GitHub than github.com.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			out := cmd.OutOrStdout()
+			kind := beginning(standalone, release.Self(stamped))
+			if kind.Note != "" {
+				fmt.Fprintf(cmd.ErrOrStderr(), "anvil: this is a %s. The workflow will call Anvil at %s; take a released anvil for a repository that is to last.\n", release.Self(stamped), kind.Ref)
+			}
 			if show {
-				files := onboard.Files(standalone)
+				files := onboard.Files(kind)
 				for _, path := range slices.Sorted(maps.Keys(files)) {
 					fmt.Fprintf(out, "==> %s\n%s\n", path, files[path])
 				}
@@ -50,7 +56,7 @@ func initialize() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			opened, err := onboard.Open(cmd.Context(), hub, token, owner, name, standalone)
+			opened, err := onboard.Open(cmd.Context(), hub, token, owner, name, kind)
 			if err != nil {
 				return err
 			}
@@ -65,6 +71,16 @@ func initialize() *cobra.Command {
 	cmd.Flags().BoolVar(&standalone, "standalone", false, "for a repository without a server; see docs/standalone.md")
 	cmd.Flags().BoolVar(&show, "print", false, "show the files, and write nothing")
 	return cmd
+}
+
+// beginning is what a repository gets from this build: the workflow of the same release, or
+// one that says that it is of none.
+func beginning(standalone bool, b release.Build) onboard.Kind {
+	k := onboard.Kind{Standalone: standalone, Ref: b.Ref()}
+	if !b.Released() {
+		k.Note = "of a development build, which is no release"
+	}
+	return k
 }
 
 // personsToken is the token in the environment, or that of the program gh.
