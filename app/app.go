@@ -216,7 +216,11 @@ func (a *App) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	inSlack, err := slackOf(cfg, a.store, hub, decider, markers, a.screenshot, now, log)
+	links, err := linksOf(cfg, a.store, webhookSecret, now, log)
+	if err != nil {
+		return err
+	}
+	inSlack, err := slackOf(cfg, a.store, hub, decider, markers, links, a.screenshot, now, log)
 	if err != nil {
 		return err
 	}
@@ -259,6 +263,9 @@ func (a *App) connect(ctx context.Context) error {
 	}
 	if inSlack != nil && cfg.Slack.Mode == "http" {
 		mux.Handle(PathSlack, inSlack.door)
+	}
+	if links != nil {
+		links.Register(mux)
 	}
 	leases.Register(mux)
 	imagesOf(cfg, a.store, a.blobs, now, log).Register(mux)

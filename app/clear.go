@@ -16,6 +16,7 @@ type clearance struct {
 		ForgetArchives(ctx context.Context, before time.Time) (int64, error)
 		ForgetImages(ctx context.Context, since time.Time) (int64, error)
 		StoredDigests(ctx context.Context) (map[string]bool, error)
+		ForgetOffers(ctx context.Context) error
 		Forget(ctx context.Context) error
 	}
 	blobs interface {
@@ -45,6 +46,9 @@ func (c *clearance) run(ctx context.Context) error {
 	}
 	images, err := c.store.ForgetImages(ctx, now.Add(-c.images))
 	if err != nil {
+		return err
+	}
+	if err := c.store.ForgetOffers(ctx); err != nil {
 		return err
 	}
 	if err := c.store.Forget(ctx); err != nil {

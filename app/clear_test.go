@@ -28,6 +28,7 @@ func (a *attic) ForgetArchives(_ context.Context, before time.Time) (int64, erro
 
 func (a *attic) ForgetImages(context.Context, time.Time) (int64, error) { return 0, nil }
 
+func (a *attic) ForgetOffers(context.Context) error { return nil }
 func (a *attic) Forget(context.Context) error {
 	a.forgot = true
 	return nil

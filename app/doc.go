@@ -21,6 +21,10 @@
 // repository it is about, a tracking issue is opened there. From then on the session is
 // that issue's thread: what is said in either place counts, and both show the same.
 //
+// In Slack people say what they want, too. Who somebody there is at GitHub, they say by
+// signing in there (web): they are told an address that is theirs alone, and what they
+// asked for before goes on from here once they are known.
+//
 // Open (intake). A Command becomes a Task in the thread's Session with a queued
 // Run.
 //

@@ -14,6 +14,7 @@ import (
 	"github.com/seed-bc0cc349/anvil/app/sanitize"
 	"github.com/seed-bc0cc349/anvil/app/slack"
 	"github.com/seed-bc0cc349/anvil/app/store"
+	"github.com/seed-bc0cc349/anvil/app/web"
 	"github.com/seed-bc0cc349/anvil/config"
 )
 
@@ -29,7 +30,7 @@ type slackPlace struct {
 
 // slackOf lets the server be an app of a Slack workspace; it is nil where none is
 // configured. Decider gets the place into its own.
-func slackOf(cfg *config.Config, s *store.Store, hub *github.App, decider *intake.Decider, markers publish.Markers, screenshot func(context.Context, anvil.Run, int) ([]byte, error), now func() time.Time, log *slog.Logger) (*slackPlace, error) {
+func slackOf(cfg *config.Config, s *store.Store, hub *github.App, decider *intake.Decider, markers publish.Markers, links *web.Links, screenshot func(context.Context, anvil.Run, int) ([]byte, error), now func() time.Time, log *slog.Logger) (*slackPlace, error) {
 	if cfg.Slack.Mode == "" {
 		return nil, nil
 	}
@@ -64,6 +65,9 @@ func slackOf(cfg *config.Config, s *store.Store, hub *github.App, decider *intak
 			title, body := notify.Track(inSlackOf(about))
 			return tracker.Track(ctx, t, about.Repository, title, body)
 		},
+	}
+	if links != nil {
+		place.Offer = links.Offer
 	}
 	for _, r := range cfg.Slack.Repositories {
 		place.Repositories = append(place.Repositories, intake.SlackRepository{Name: r.Repository, Keywords: r.Keywords, Channels: r.Channels})

@@ -153,6 +153,19 @@ type GitHub struct {
 
 	// WebhookSecretEnv names the environment variable that holds the secret.
 	WebhookSecretEnv string `yaml:"webhook_secret_env"`
+
+	// ClientID is the App's client id, from its settings page. With it people of Slack say
+	// who they are at GitHub by signing in there; the App's settings must have
+	// PublicURL/link/callback among the callback URLs. Default: empty, which means that
+	// nobody can sign in, and only the operator says who somebody is.
+	ClientID string `yaml:"client_id"`
+
+	// ClientSecretFile is a file whose one line is a client secret of the App. Required
+	// with ClientID, unless ClientSecretEnv is given; not both. Mode 0600.
+	ClientSecretFile string `yaml:"client_secret_file"`
+
+	// ClientSecretEnv names the environment variable that holds the client secret.
+	ClientSecretEnv string `yaml:"client_secret_env"`
 }
 
 // Dispatch says how a run reaches GitHub Actions.

@@ -125,7 +125,7 @@ func (c *Config) derive() {
 // resolve makes paths absolute, relative to the configuration's own directory,
 // so that a server finds the same files wherever it is started from.
 func (c *Config) resolve(dir string) {
-	paths := []*string{&c.DataDir, &c.GitHub.PrivateKeyFile, &c.GitHub.WebhookSecretFile, &c.Sessions.KeyFile, &c.Environment.Cache.Credential.PasswordFile, &c.Linear.ClientSecretFile, &c.Linear.WebhookSecretFile, &c.Slack.BotTokenFile, &c.Slack.AppTokenFile, &c.Slack.SigningSecretFile}
+	paths := []*string{&c.DataDir, &c.GitHub.PrivateKeyFile, &c.GitHub.WebhookSecretFile, &c.GitHub.ClientSecretFile, &c.Sessions.KeyFile, &c.Environment.Cache.Credential.PasswordFile, &c.Linear.ClientSecretFile, &c.Linear.WebhookSecretFile, &c.Slack.BotTokenFile, &c.Slack.AppTokenFile, &c.Slack.SigningSecretFile}
 	for i := range c.Gateway.Upstreams {
 		paths = append(paths, &c.Gateway.Upstreams[i].KeyFile)
 	}

@@ -29,6 +29,7 @@ const (
 	CodeSecret     = "CFG_SECRET"      // no webhook secret where it should be
 	CodeSecretMode = "CFG_SECRET_MODE" // others can read the webhook secret
 	CodeNoSecret   = "CFG_SECRET_EMPTY"
+	CodeClient     = "CFG_CLIENT" // no client id or secret where they should be
 
 	CodeUpstream    = "CFG_UPSTREAM"     // an upstream of models that cannot be asked
 	CodeUpstreamKey = "CFG_UPSTREAM_KEY" // no key where it should be

@@ -59,6 +59,22 @@ func (c *Config) WebhookSecret() ([]byte, error) {
 	return text, nil
 }
 
+// ClientSecret returns the App's client secret, with which people sign in.
+func (c *Config) ClientSecret() (string, error) {
+	text, problem := read(c.GitHub.ClientSecretFile, c.GitHub.ClientSecretEnv, "github.client_secret", CodeClient, CodeSecretMode)
+	if problem != nil {
+		return "", problem
+	}
+	secret := string(bytes.TrimSpace(text))
+	if secret == "" || strings.ContainsFunc(secret, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return "", &Problem{
+			Code: CodeClient, Path: "github.client_secret", What: "the secret is empty, or holds characters that none has",
+			Next: "Generate a client secret on the App's settings page, and put it there alone on one line",
+		}
+	}
+	return secret, nil
+}
+
 // UpstreamKey returns the key of an upstream by its place in the list; empty if it
 // has none.
 func (c *Config) UpstreamKey(i int) (string, error) {
@@ -90,6 +106,10 @@ func (c *Config) checkSecrets() Problems {
 	}
 	if (g.WebhookSecretFile == "") != (g.WebhookSecretEnv == "") {
 		_, err := c.WebhookSecret()
+		ps.collect(err)
+	}
+	if g.ClientID != "" && (g.ClientSecretFile == "") != (g.ClientSecretEnv == "") {
+		_, err := c.ClientSecret()
 		ps.collect(err)
 	}
 	for i, u := range c.Gateway.Upstreams {

@@ -52,8 +52,9 @@ type Slack struct {
 	Repositories []SlackRepository `yaml:"repositories"`
 
 	// People says who somebody is at GitHub, by their member id in Slack, such as
-	// U024BE7LH. Default: empty. A name or an address of mail never counts. What somebody
-	// may do is asked of GitHub each time.
+	// U024BE7LH, whatever they say themselves. Default: empty; who is not in it signs in
+	// at GitHub, if github.client_id is set, and is not heard otherwise. A name or an
+	// address of mail never counts. What somebody may do is asked of GitHub each time.
 	People map[string]string `yaml:"people"`
 }
 

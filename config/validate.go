@@ -120,6 +120,11 @@ func (c *Config) checkGitHub(ps *Problems) {
 	}
 	oneSource(ps, CodeKey, "github.private_key", g.PrivateKeyFile, g.PrivateKeyEnv)
 	oneSource(ps, CodeSecret, "github.webhook_secret", g.WebhookSecretFile, g.WebhookSecretEnv)
+	if g.ClientID != "" {
+		oneSource(ps, CodeClient, "github.client_secret", g.ClientSecretFile, g.ClientSecretEnv)
+	} else if g.ClientSecretFile != "" || g.ClientSecretEnv != "" {
+		ps.add(CodeClient, "github.client_id", "Copy the client id from the App's settings page, or leave the secret out", "there is a client secret and no client id")
+	}
 }
 
 // oneSource wants a secret to come from a file or from the environment, so that

@@ -16,6 +16,7 @@ import (
 
 	"github.com/seed-bc0cc349/anvil/app"
 	"github.com/seed-bc0cc349/anvil/app/github/githubtest"
+	"github.com/seed-bc0cc349/anvil/app/web"
 )
 
 // GitHub is a simulated GitHub in a process of its own, reached by its control
@@ -139,7 +140,7 @@ func (g *GitHub) Requests(method, pattern string) ([]githubtest.Entry, error) {
 func (g *GitHub) createApp(address string) error {
 	return g.Ask("POST", "apps", githubtest.App{
 		Slug: "anvil", WebhookURL: address + app.PathHook, WebhookSecret: webhookSecret,
-		Permissions: app.Permissions, Events: app.Events,
+		Permissions: app.Permissions, Events: app.Events, CallbackURLs: []string{address + web.PathCallback},
 	}, &g.App)
 }
 

@@ -19,7 +19,7 @@ import (
 
 // secretShapes is how secrets look that are made anew for each run: installation
 // tokens, JWTs, lease tokens, the job's own tokens, private keys.
-var secretShapes = regexp.MustCompile(`ghs_[A-Za-z0-9._-]{16,}|eyJ[A-Za-z0-9_-]{30,}|anvil_lease_[A-Z0-9]{8,}|canary-[a-z-]+-[0-9a-f-]{8,}|-----BEGIN`)
+var secretShapes = regexp.MustCompile(`gh[su]_[A-Za-z0-9._-]{16,}|eyJ[A-Za-z0-9_-]{30,}|anvil_lease_[A-Z0-9]{8,}|canary-[a-z-]+-[0-9a-f-]{8,}|-----BEGIN`)
 
 // secrets: looks for secrets wherever people and agents can look, and in what the
 // server keeps

@@ -49,7 +49,7 @@ func newServer(p Programs, dir string) (*Server, error) {
 
 // configure writes the server's configuration for an App of g.
 func (s *Server) configure(g *GitHub, engine []string, settings Settings) error {
-	for name, content := range map[string]string{"app.pem": g.App.PrivateKeyPEM, "webhook-secret": webhookSecret} {
+	for name, content := range map[string]string{"app.pem": g.App.PrivateKeyPEM, "webhook-secret": webhookSecret, "client-secret": g.App.ClientSecret} {
 		if err := os.WriteFile(filepath.Join(s.dir, name), []byte(content), 0o600); err != nil {
 			return err
 		}
@@ -59,6 +59,7 @@ func (s *Server) configure(g *GitHub, engine []string, settings Settings) error 
 		"github": map[string]any{
 			"url": g.URL, "app_id": g.App.ID,
 			"private_key_file": filepath.Join(s.dir, "app.pem"), "webhook_secret_file": filepath.Join(s.dir, "webhook-secret"),
+			"client_id": g.App.ClientID, "client_secret_file": filepath.Join(s.dir, "client-secret"),
 		},
 		"engines":        map[string]any{"script": map[string]any{"command": engine, "pass_env": []string{"STORY"}}},
 		"default_engine": "script",

@@ -25,7 +25,7 @@ type channel struct {
 
 // slack [http] [REPOSITORIES]: starts a simulated Slack of which the server is an app, by
 // Socket Mode or over HTTP. In #web there are mona, rita and otto, who are the same at
-// GitHub; lena, who is linked to nobody; and mona-elsewhere, who is called mona too and is
+// GitHub; lena and mallory, who are linked to nobody; and mona-elsewhere, who is called mona too and is
 // of another workspace. REPOSITORIES is the setting slack.repositories.
 func openSlack(s *stage, args []string) error {
 	mode := "socket"
@@ -41,10 +41,10 @@ func openSlack(s *stage, args []string) error {
 	}
 	s.slack = &channel{Server: server, people: map[string]string{}}
 	linked, ids := map[string]string{}, []string{}
-	for _, name := range []string{"mona", "rita", "otto", "lena"} {
+	for _, name := range []string{"mona", "rita", "otto", "lena", "mallory"} {
 		id := server.AddUser(slacktest.User{Name: name}).ID
 		s.slack.people[name], ids = id, append(ids, id)
-		if name != "lena" {
+		if name != "lena" && name != "mallory" {
 			linked[id] = name
 		}
 	}
@@ -219,7 +219,8 @@ func slackCount(s *stage, args []string) error {
 	for _, m := range s.slack.Messages(s.slack.id, "") {
 		ours := m.BotID != ""
 		switch {
-		case args[0] == "messages" && ours && m.EphemeralTo == "",
+		case args[0] == "messages" && ours && m.EphemeralTo == "" && len(m.Blocks) > 0,
+			args[0] == "speeches" && ours && m.EphemeralTo == "" && len(m.Blocks) == 0 && len(m.Files) == 0,
 			args[0] == "whispers" && ours && m.EphemeralTo != "",
 			args[0] == "unfurls" && ours && m.Unfurls:
 			n++

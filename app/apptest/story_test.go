@@ -91,6 +91,8 @@ func TestStories(t *testing.T) {
 			"linear": plain(commandLinear),
 			"slack":  plain(commandSlack),
 
+			"browser": plain(commandBrowser),
+
 			"await":   plain(await),
 			"count":   plain(count),
 			"paced":   plain(paced),
@@ -129,7 +131,8 @@ type stage struct {
 	model    *modeltest.Server // or nil
 	linear   *workspace        // or nil
 	slack    *channel          // or nil
-	settings Settings          // of the server, that follow from its surroundings
+	browsers map[string]*browser
+	settings Settings // of the server, that follow from its surroundings
 }
 
 type stageKey struct{}

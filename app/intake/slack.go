@@ -24,6 +24,7 @@ const (
 	CodeSlackNoRepo   anvil.Code = "SLK_NO_REPO"
 	CodeSlackWhich    anvil.Code = "SLK_WHICH_REPO"
 	CodeSlackChoice   anvil.Code = "SLK_CHOICE"
+	CodeSlackLink     anvil.Code = "SLK_LINK"
 )
 
 // SlackStore is what deciding in Slack reads and records.
@@ -33,6 +34,9 @@ type SlackStore interface {
 	CurrentSession(ctx context.Context, repository int64, number int) (anvil.Session, error)
 	LatestTask(ctx context.Context, session anvil.SessionID) (anvil.TaskID, error)
 	Story(ctx context.Context, id anvil.TaskID) (anvil.Story, error)
+	PersonAt(ctx context.Context, p anvil.Person) (anvil.Actor, error)
+	Unlink(ctx context.Context, p anvil.Person) error
+	Keep(ctx context.Context, p anvil.Person, d anvil.Delivery) error
 }
 
 // SlackAPI is what deciding asks of Slack.
@@ -48,12 +52,13 @@ type SlackAPI interface {
 type SlackHub interface {
 	InstallationOf(ctx context.Context, owner, name string) (anvil.Repository, error)
 	Permission(ctx context.Context, repo anvil.Repository, login string) (userID int64, role string, err error)
+	Account(ctx context.Context, repo anvil.Repository, id int64) (anvil.Actor, error)
 }
 
 // Slack is the [Place] Slack. What people say to the app in a thread counts like a comment
 // on the thread's tracking issue. Who says it is decided by the account at GitHub that
-// they are linked to, by ids alone, and what that account may do is asked of GitHub each
-// time.
+// they signed in with, or that the operator names, by ids alone, and what that account may
+// do is asked of GitHub each time.
 type Slack struct {
 	Store        SlackStore
 	API          SlackAPI
@@ -61,6 +66,9 @@ type Slack struct {
 	Repositories []SlackRepository
 	// People are logins at GitHub, by user id, as the operator says.
 	People map[string]string
+	// Offer returns an address at which a person says who they are at GitHub by signing in
+	// there. It is for them alone. Nil: nobody can sign in at this server.
+	Offer func(ctx context.Context, about anvil.DeliveryID, o anvil.LinkOffer) (address string, err error)
 	// Track opens the tracking issue of a thread, or finds it.
 	Track func(ctx context.Context, t anvil.PlaceThread, about SlackTracking) (issue int, err error)
 	// Take does what a request asks for, if the person may.
@@ -90,6 +98,9 @@ type slackAsked struct {
 
 // Rule implements [Place].
 func (p *Slack) Rule(ctx context.Context, d anvil.Delivery, reader Reader) (anvil.Ruling, error) {
+	if d.Event == PlaceSlack+":"+anvil.EventLinked {
+		return p.linkedNow(d)
+	}
 	told, err := parseSlack(d)
 	if err != nil {
 		return anvil.Ruling{Decision: anvil.Ignored, Reason: ignored(CodePayload, "the payload is not one of Slack's").Reason}, nil
@@ -136,9 +147,19 @@ func (p *Slack) rule(ctx context.Context, d anvil.Delivery, told slackTold, read
 	case told.Type == "agent_session_stopped":
 		verb = string(anvil.VerbStop)
 	}
-	who, problem, err := p.account(ctx, self, told)
+	user, problem, err := p.user(ctx, self, told)
 	if problem != nil || err != nil {
 		return p.refuse(told, problem), err
+	}
+	if ruling, is, err := p.linking(ctx, d, told, user); is || err != nil {
+		return ruling, err
+	}
+	who, err := p.account(ctx, user)
+	if errors.Is(err, anvil.ErrNotFound) {
+		return p.unlinked(ctx, d, told, user)
+	}
+	if err != nil {
+		return anvil.Ruling{}, err
 	}
 	if told.Kind == slack.KindCommand {
 		return p.commanded(told, who), nil
@@ -168,17 +189,14 @@ func (p *Slack) rule(ctx context.Context, d anvil.Delivery, told slackTold, read
 }
 
 // take gives the request its issue, and hands it on.
-func (p *Slack) take(ctx context.Context, d anvil.Delivery, told slackTold, thread anvil.PlaceThread, asked slackAsked, repo anvil.Repository, who linked, reader Reader) (anvil.Ruling, error) {
-	id, role, err := p.Hub.Permission(ctx, repo, who.Login)
-	if err != nil && !errors.Is(err, github.ErrNotFound) {
+func (p *Slack) take(ctx context.Context, d anvil.Delivery, told slackTold, thread anvil.PlaceThread, asked slackAsked, repo anvil.Repository, who anvil.Actor, reader Reader) (anvil.Ruling, error) {
+	who, may, err := p.may(ctx, repo, who)
+	if err != nil {
 		return anvil.Ruling{}, err
 	}
-	if who.ID == 0 {
-		who.ID = id // the operator named a login
-	}
-	request := reader.slack(d, told, asked, repo, who.Actor)
+	request := reader.slack(d, told, asked, repo, who)
 	// Nobody who may not write makes us write.
-	if _, problem, decision := Judge(request, Permission{UserID: id, Level: role, Role: role}); decision != anvil.Accepted {
+	if _, problem, decision := Judge(request, may); decision != anvil.Accepted {
 		return p.refuse(told, problem), nil
 	}
 	if thread.Issue == 0 {
@@ -188,7 +206,7 @@ func (p *Slack) take(ctx context.Context, d anvil.Delivery, told slackTold, thre
 		if thread.URL, err = p.API.Permalink(ctx, told.Channel, told.Thread); err != nil {
 			return anvil.Ruling{}, err
 		}
-		about := SlackTracking{Repository: repo, Requester: who.Actor, URL: thread.URL, Title: request.Command.Thread.Title, Text: request.Command.Prompt.Instruction}
+		about := SlackTracking{Repository: repo, Requester: who, URL: thread.URL, Title: request.Command.Thread.Title, Text: request.Command.Prompt.Instruction}
 		if thread.Issue, err = p.Track(ctx, thread, about); err != nil {
 			return anvil.Ruling{}, err
 		}

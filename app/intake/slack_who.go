@@ -9,37 +9,73 @@ import (
 	"github.com/seed-bc0cc349/anvil/app/slack"
 )
 
-// linked is who somebody in Slack is at GitHub. The id is 0 where only a login is known,
-// which the operator vouches for.
-type linked struct{ anvil.Actor }
-
-// account is who somebody is at GitHub, or why they are not heard. Whom they look like in
+// user is who says something in Slack, or why they are not heard. Whom they look like in
 // Slack is their own choice: ids decide, of the workspace as of the person.
-func (p *Slack) account(ctx context.Context, self slack.Self, told slackTold) (linked, *anvil.Problem, error) {
+func (p *Slack) user(ctx context.Context, self slack.Self, told slackTold) (slack.User, *anvil.Problem, error) {
 	outsider := anvil.Problemf(CodeSlackExternal, "Ask a member of the workspace to say it", "people of other workspaces are not heard, whatever channel they share")
 	if told.UserTeam != "" && told.UserTeam != self.Team {
-		return linked{}, outsider, nil
+		return slack.User{}, outsider, nil
 	}
 	user, err := p.API.User(ctx, told.User)
 	switch {
 	case err != nil:
-		return linked{}, nil, err
+		return slack.User{}, nil, err
 	case user.Stranger:
-		return linked{}, outsider, nil
+		return slack.User{}, outsider, nil
 	case user.Bot || user.Deleted || user.ID != told.User:
-		return linked{}, anvil.Problemf(CodeSlackExternal, "Ask a person of the workspace to say it", "only people are heard, and only while they are in the workspace"), nil
+		return slack.User{}, anvil.Problemf(CodeSlackExternal, "Ask a person of the workspace to say it", "only people are heard, and only while they are in the workspace"), nil
 	}
-	if login := p.People[told.User]; login != "" {
-		return linked{anvil.Actor{Login: login}}, nil, nil
+	return user, nil, nil
+}
+
+// account is who somebody is at GitHub, or [anvil.ErrNotFound]. The id is 0 where only a
+// login is known, which the operator vouches for.
+func (p *Slack) account(ctx context.Context, user slack.User) (anvil.Actor, error) {
+	if login := p.People[user.ID]; login != "" {
+		return anvil.Actor{Login: login}, nil
 	}
-	return linked{}, anvil.Problemf(CodeSlackUnlinked,
-		"Ask the operator to add "+told.User+" to slack.people, and say it again", "it is not known who you are at GitHub"), nil
+	return p.Store.PersonAt(ctx, personOf(user))
+}
+
+func personOf(user slack.User) anvil.Person {
+	return anvil.Person{Place: PlaceSlack, Team: user.Team, ID: user.ID}
+}
+
+// may says what somebody may do in a repository, and who they are now: a login can be
+// changed, and then be somebody else's.
+func (p *Slack) may(ctx context.Context, repo anvil.Repository, who anvil.Actor) (anvil.Actor, Permission, error) {
+	id, role, err := p.Hub.Permission(ctx, repo, who.Login)
+	if err != nil && !isGone(err) {
+		return who, Permission{}, err
+	}
+	if who.ID != 0 && id != who.ID {
+		now, err := p.Hub.Account(ctx, repo, who.ID)
+		if isGone(err) {
+			return who, Permission{UserID: who.ID}, nil
+		}
+		if err != nil {
+			return who, Permission{}, err
+		}
+		if who = now; who.Bot {
+			return who, Permission{}, nil
+		}
+		if id, role, err = p.Hub.Permission(ctx, repo, who.Login); err != nil && !isGone(err) {
+			return who, Permission{}, err
+		}
+	}
+	if who.ID == 0 {
+		who.ID = id // the operator named a login
+	}
+	return who, Permission{UserID: id, Level: role, Role: role}, nil
 }
 
 // commanded answers a slash command.
-func (p *Slack) commanded(told slackTold, who linked) anvil.Ruling {
+func (p *Slack) commanded(told slackTold, who anvil.Actor) anvil.Ruling {
 	text := "You are " + who.Login + " at GitHub. Mention Anvil in a channel or write to it directly, and say what to do and where: " +
 		"`fix the login redirect in OWNER/REPOSITORY`. In the thread, mention it again with `status`, `stop`, `retry` or more to do."
+	if p.Offer != nil && p.People[told.User] == "" {
+		text += " `/anvil link` makes you somebody else at GitHub, `/anvil unlink` nobody."
+	}
 	return anvil.Ruling{Decision: anvil.Accepted, Reply: p.reply(told, "eyes", text)}
 }
 

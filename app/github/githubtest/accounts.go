@@ -116,6 +116,11 @@ func (s *Server) getUser(c *call) answer {
 	if err != nil {
 		return fail(404, "Not Found")
 	}
+	return ok(s.userJSON(a))
+}
+
+// userJSON is an account as it is shown by itself. The caller holds mu.
+func (s *Server) userJSON(a *Account) obj {
 	u := s.accountJSON(a)
 	for k, v := range (obj{
 		"name": a.Login, "company": nil, "blog": "", "location": nil, "email": nil, "hireable": nil, "bio": nil,
@@ -124,5 +129,5 @@ func (s *Server) getUser(c *call) answer {
 	}) {
 		u[k] = v
 	}
-	return ok(u)
+	return u
 }

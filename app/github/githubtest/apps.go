@@ -19,6 +19,8 @@ type App struct {
 	Slug          string            `json:"slug"`
 	Name          string            `json:"name"`
 	ClientID      string            `json:"client_id"`
+	ClientSecret  string            `json:"client_secret"`
+	CallbackURLs  []string          `json:"callback_urls"` // where people may be sent back to who sign in
 	Owner         Account           `json:"owner"`
 	Bot           Account           `json:"bot"` // who its acts are shown as: SLUG[bot]
 	WebhookURL    string            `json:"webhook_url"`
@@ -52,6 +54,7 @@ func (s *Server) createApp(app App) (App, error) {
 	}
 	app.ID = s.newID("app")
 	app.ClientID = "Iv23li" + hex.EncodeToString(random[:])[:14]
+	app.ClientSecret = strings.ToLower(rand.Text() + rand.Text())[:40]
 	app.key = key
 	app.PrivateKeyPEM = string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
 	app.CreatedAt = s.now()
@@ -63,7 +66,7 @@ func (s *Server) createApp(app App) (App, error) {
 		app.Owner = *s.createAccount("octo-org", Organization)
 	}
 	app.Permissions = withMetadata(app.Permissions)
-	app.Events = slices.Clone(app.Events)
+	app.Events, app.CallbackURLs = slices.Clone(app.Events), slices.Clone(app.CallbackURLs)
 	stored := app
 	s.apps[app.ID] = &stored
 	s.changed()

@@ -29,6 +29,6 @@
 // any number of times, ends jobs and deliveries, and waits for them.
 //
 // Addresses, below [Server.URL]: the REST API at /api/v3/, the OIDC issuer at
-// /_services/token, git at /OWNER/NAME.git, the control API at /_sim/, pages
+// /_services/token, people's sign-in for an App at /login/oauth/, git at /OWNER/NAME.git, the control API at /_sim/, pages
 // everywhere else. docs/simulator.md is the manual of the control API.
 package githubtest

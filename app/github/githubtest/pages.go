@@ -36,7 +36,7 @@ func newPages() (*pages, error) {
 		"lines":    func(s string) []string { return strings.Split(strings.TrimRight(s, "\n"), "\n") },
 		"lineKind": diffLineKind,
 	}
-	for _, name := range []string{"home", "repository", "issue", "pull", "check", "run", "code", "missing"} {
+	for _, name := range []string{"home", "repository", "issue", "pull", "check", "run", "code", "authorize", "missing"} {
 		t, err := template.New("layout.html").Funcs(funcs).ParseFS(site, "site/layout.html", "site/parts.html", "site/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("page %s: %w", name, err)

@@ -18,6 +18,7 @@ const (
 	byToken caller = iota // an installation's or a person's token
 	byApp                 // an App's JWT
 	byEither
+	byClient // an App's client id and secret
 )
 
 func (s *Server) restRoutes() []route {
@@ -37,6 +38,8 @@ func (s *Server) restRoutes() []route {
 		{"DELETE /installation/token", byToken, nil, s.revokeToken},
 		{"GET /installation/repositories", byToken, []string{"metadata:read"}, s.listInstallationRepositories},
 		{"GET /rate_limit", byEither, nil, s.getRateLimit},
+		{"GET /user", byToken, nil, s.getSelf},
+		{"DELETE /applications/{client_id}/token", byClient, nil, s.revokeUserToken},
 		{"GET /users/{username}", byEither, nil, s.getUser},
 		{"GET /user/{account_id}", byEither, nil, s.getUser},
 

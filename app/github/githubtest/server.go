@@ -171,6 +171,7 @@ func (s *Server) routes() http.Handler {
 	// It has no OpenAPI description to be validated against.
 	mux.Handle("/api/graphql", s.record("graphql", http.StripPrefix("/api", s.restAPI())))
 	mux.Handle("/_services/token/", s.record("oidc", http.StripPrefix("/_services/token", s.oidcAPI())))
+	mux.Handle("/login/oauth/", s.record("oauth", s.oauthAPI()))
 	mux.Handle("/_sim/", s.control())
 	git, pages := s.record("git", http.HandlerFunc(s.serveGit)), s.servePages()
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {

@@ -22,6 +22,7 @@ type token struct {
 	permissions map[string]string // nil for a person: their role decides
 	repos       []int64           // nil: all that the installation has
 	expires     time.Time
+	app         int64 // to which a person gave it; 0: to none
 	used        int
 }
 
@@ -50,6 +51,9 @@ func shownToken(r *http.Request) string {
 // authenticate fills in who asks, and refuses those who may not ask this.
 func (s *Server) authenticate(c *call, rt route) *answer {
 	refuse := func(a answer) *answer { return &a }
+	if rt.who == byClient {
+		return s.authenticateClient(c)
+	}
 	shown := shownToken(c.r)
 	if shown == "" {
 		if rt.who == byApp {
@@ -239,7 +243,12 @@ func (s *Server) ExpireTokens() {
 func (s *Server) UserToken(user Account) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	shown := "ghp_" + strings.NewReplacer("-", "", "_", "").Replace(base64.RawURLEncoding.EncodeToString([]byte(newGUID() + newGUID())))[:36]
+	shown := "ghp_" + randomLetters()
 	s.tokens[shown] = &token{user: user.ID}
 	return shown
+}
+
+// randomLetters are the 36 letters and digits behind a token's prefix.
+func randomLetters() string {
+	return strings.NewReplacer("-", "", "_", "").Replace(base64.RawURLEncoding.EncodeToString([]byte(newGUID() + newGUID())))[:36]
 }

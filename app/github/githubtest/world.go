@@ -18,6 +18,7 @@ type world struct {
 	apps     map[int64]*App
 	installs map[int64]*Installation
 	tokens   map[string]*token
+	codes    map[string]oauthCode // of people who signed in for an App
 	repos    map[int64]*repository
 	names    map[string]int64 // lower-case OWNER/NAME, today's and former ones
 	runs     map[int64]*run
@@ -51,6 +52,7 @@ func newWorld(mode DispatchMode) world {
 		apps:     map[int64]*App{},
 		installs: map[int64]*Installation{},
 		tokens:   map[string]*token{},
+		codes:    map[string]oauthCode{},
 		repos:    map[int64]*repository{},
 		names:    map[string]int64{},
 		runs:     map[int64]*run{},
