@@ -290,10 +290,13 @@ func commit(s *stage, args []string) error {
 		map[string]any{"user": args[0], "branch": args[1], "message": "By hand", "files": files}, nil)
 }
 
-// rename NAME: the repository
+// rename NAME: the repository; rename USER LOGIN: a person
 func rename(s *stage, args []string) error {
-	if err := words(args, 1, 1, "rename NAME"); err != nil {
+	if err := words(args, 1, 2, "rename NAME, or rename USER LOGIN"); err != nil {
 		return err
+	}
+	if len(args) == 2 {
+		return s.GitHub.Ask("PATCH", "users/"+args[0], map[string]string{"login": args[1]}, nil)
 	}
 	if err := s.GitHub.Ask("PATCH", "repositories/"+s.Repository, map[string]string{"name": args[0]}, nil); err != nil {
 		return err

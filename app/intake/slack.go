@@ -52,7 +52,7 @@ type SlackAPI interface {
 type SlackHub interface {
 	InstallationOf(ctx context.Context, owner, name string) (anvil.Repository, error)
 	Permission(ctx context.Context, repo anvil.Repository, login string) (userID int64, role string, err error)
-	Account(ctx context.Context, repo anvil.Repository, id int64) (anvil.Actor, error)
+	PermissionOf(ctx context.Context, repo anvil.Repository, who anvil.Actor) (now anvil.Actor, role string, err error)
 }
 
 // Slack is the [Place] Slack. What people say to the app in a thread counts like a comment

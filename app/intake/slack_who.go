@@ -44,29 +44,19 @@ func personOf(user slack.User) anvil.Person {
 // may says what somebody may do in a repository, and who they are now: a login can be
 // changed, and then be somebody else's.
 func (p *Slack) may(ctx context.Context, repo anvil.Repository, who anvil.Actor) (anvil.Actor, Permission, error) {
-	id, role, err := p.Hub.Permission(ctx, repo, who.Login)
-	if err != nil && !isGone(err) {
+	if who.ID == 0 { // the operator named a login
+		id, role, err := p.Hub.Permission(ctx, repo, who.Login)
+		if err != nil && !isGone(err) {
+			return who, Permission{}, err
+		}
+		who.ID = id
+		return who, Permission{UserID: id, Level: role, Role: role}, nil
+	}
+	now, role, err := p.Hub.PermissionOf(ctx, repo, who)
+	if err != nil || now.Bot {
 		return who, Permission{}, err
 	}
-	if who.ID != 0 && id != who.ID {
-		now, err := p.Hub.Account(ctx, repo, who.ID)
-		if isGone(err) {
-			return who, Permission{UserID: who.ID}, nil
-		}
-		if err != nil {
-			return who, Permission{}, err
-		}
-		if who = now; who.Bot {
-			return who, Permission{}, nil
-		}
-		if id, role, err = p.Hub.Permission(ctx, repo, who.Login); err != nil && !isGone(err) {
-			return who, Permission{}, err
-		}
-	}
-	if who.ID == 0 {
-		who.ID = id // the operator named a login
-	}
-	return who, Permission{UserID: id, Level: role, Role: role}, nil
+	return now, Permission{UserID: now.ID, Level: role, Role: role}, nil
 }
 
 // commanded answers a slash command.

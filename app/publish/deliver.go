@@ -18,7 +18,7 @@ import (
 
 // Repository is what GitHub offers for permissions and contents.
 type Repository interface {
-	Permission(ctx context.Context, repo anvil.Repository, login string) (userID int64, role string, err error)
+	PermissionOf(ctx context.Context, repo anvil.Repository, who anvil.Actor) (now anvil.Actor, role string, err error)
 	IssueIsThere(ctx context.Context, repo anvil.Repository, number int) (bool, error)
 	Branch(ctx context.Context, repo anvil.Repository, name string) (sha string, err error)
 	Commit(ctx context.Context, repo anvil.Repository, sha string) (tree string, parents []string, err error)
@@ -175,14 +175,13 @@ func (d *Deliverer) deliver(ctx context.Context, story anvil.Story, run anvil.Ru
 }
 
 // stillAllowed asks again what the requester may do: a role may have been taken
-// away since the task was asked for.
+// away since the task was asked for, and a login changed.
 func (d *Deliverer) stillAllowed(ctx context.Context, story anvil.Story) error {
-	who := story.Task.Command.Requester
-	id, role, err := d.GitHub.Permission(ctx, story.Session.Repository, who.Login)
-	if err != nil && !errors.Is(err, github.ErrNotFound) { // not found: the account is gone, or has another name
+	_, role, err := d.GitHub.PermissionOf(ctx, story.Session.Repository, story.Task.Command.Requester)
+	if err != nil {
 		return err
 	}
-	if id != who.ID || !policy.MayAsk(story.Run().Rules, role) {
+	if !policy.MayAsk(story.Run().Rules, role) {
 		return anvil.Problemf("NO_PERMISSION", "Ask somebody with write access to comment /anvil retry.", "the requester no longer has write access to this repository, so nothing was published")
 	}
 	return nil

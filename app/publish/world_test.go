@@ -181,6 +181,14 @@ func (h *hub) Permission(_ context.Context, _ anvil.Repository, login string) (i
 	return id, role, err
 }
 
+func (h *hub) PermissionOf(_ context.Context, _ anvil.Repository, who anvil.Actor) (now anvil.Actor, role string, err error) {
+	err = h.call("permission", func() error { now, role = who, h.role; return nil })
+	if errors.Is(err, github.ErrNotFound) { // the account is gone
+		return who, "", nil
+	}
+	return now, role, err
+}
+
 func (h *hub) IssueIsThere(context.Context, anvil.Repository, int) (there bool, err error) {
 	err = h.call("issue", func() error { there = !h.gone; return nil })
 	return there, err

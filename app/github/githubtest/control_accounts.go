@@ -19,6 +19,18 @@ func (s *Server) controlAccounts(mux *http.ServeMux) {
 		}
 		return s.CreateAccount(in.Login, in.Type), nil
 	})
+	on(mux, "PATCH /_sim/users/{login}", func(r *http.Request, in struct {
+		Login string `json:"login"`
+	}) (any, error) {
+		user, err := s.who(r.PathValue("login"))
+		if err == nil && in.Login == "" {
+			err = fmt.Errorf("an account needs a login")
+		}
+		if err != nil {
+			return nil, err
+		}
+		return s.RenameUser(user, in.Login), nil
+	})
 	on(mux, "POST /_sim/users/{login}/tokens", func(r *http.Request, _ none) (any, error) {
 		user, err := s.who(r.PathValue("login"))
 		if err != nil {
