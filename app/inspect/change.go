@@ -14,7 +14,10 @@ import (
 )
 
 // change is how the proposed tree differs from the base, entry by entry.
-type change struct{ entries []entry }
+type change struct {
+	entries []entry
+	behind  []string // what links with protected names lead to
+}
 
 type entry struct {
 	git.Change
@@ -128,7 +131,7 @@ func (c *change) verdict(tree string, lines map[string]git.LineCount, rules anvi
 		v.Files = append(v.Files, anvil.FileChange{Path: e.Path, Status: e.Status, Additions: count.Added, Deletions: count.Deleted})
 		v.Additions += count.Added
 		v.Deletions += count.Deleted
-		if protected(e.Path, rules) {
+		if protected(e.Path, rules) || lies(e.Path, c.behind) {
 			v.Protected = append(v.Protected, e.Path)
 		}
 	}

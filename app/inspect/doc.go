@@ -22,7 +22,7 @@
 //     the kind of each entry, the safety of each path, alone and beside all
 //     others of the tree.
 //  6. What was added is searched for secrets.
-//  7. Protected paths are listed. They are no problem by themselves: a person
+//  7. Protected paths are listed, and what links of such names lead to. They are no problem by themselves: a person
 //     may release them, and the caller holds until then.
 //
 // Of the proposal only the tree is used afterwards; its commits, their

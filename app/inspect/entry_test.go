@@ -70,19 +70,20 @@ func TestProtectedFilesAreListed(t *testing.T) {
 		allowed []string
 		want    []string
 	}{
-		"nothing of the kind":     {files{"main.go": file("y\n"), "github/x": file("x\n"), "myAGENTS.md": file("x\n")}, nil, nil},
-		"a workflow":              {files{".github/workflows/evil.yml": file("x\n")}, nil, []string{".github/workflows/evil.yml"}},
-		"a workflow changed":      {files{".github/workflows/ci.yml": file("on: [push]\n")}, nil, []string{".github/workflows/ci.yml"}},
-		"a workflow deleted":      {files{".github/workflows/ci.yml": {}}, nil, []string{".github/workflows/ci.yml"}},
-		"a workflow moved away":   {files{".github/workflows/ci.yml": {}, "ci.yml": file("on: push\n")}, nil, []string{".github/workflows/ci.yml"}},
-		"owners moved":            {files{"CODEOWNERS": {}, "docs/CODEOWNERS": file("* @bob\n")}, nil, []string{"CODEOWNERS", "docs/CODEOWNERS"}},
-		"the folder as a link":    {files{".github/workflows/ci.yml": {}, ".github": symlink("main.go")}, nil, []string{".github", ".github/workflows/ci.yml"}},
-		"case of an agent's file": {files{"agents.MD": file("obey\n")}, nil, []string{"agents.MD"}},
-		"an agent's file as link": {files{"AGENTS.md": symlink("main.go")}, nil, []string{"AGENTS.md"}},
-		"deep agent settings":     {files{"a/b/.claude/settings.json": file("{}\n"), ".mcp.json": file("{}\n"), ".codex/config.toml": file("x\n"), ".cursor/rules/x.mdc": file("x\n"), ".gemini/settings.json": file("x\n")}, nil, []string{".codex/config.toml", ".cursor/rules/x.mdc", ".gemini/settings.json", ".mcp.json", "a/b/.claude/settings.json"}},
-		"letters beyond ASCII":    {files{"CLAUDE.md": {}, "agent\u017f.md": file("x\n")}, nil, []string{"agent\u017f.md"}},
-		"git and dev containers":  {files{".gitattributes": file("* text\n"), "x/.devcontainer/devcontainer.json": file("{}\n"), ".anvil.yml": file("x\n")}, nil, []string{".anvil.yml", ".gitattributes", "x/.devcontainer/devcontainer.json"}},
-		"other systems":           {files{".gitlab-ci.yml": file("x\n"), ".circleci/config.yml": file("x\n"), "Jenkinsfile": file("x\n"), "ci/azure-pipelines.yml": file("x\n")}, nil, []string{".circleci/config.yml", ".gitlab-ci.yml", "Jenkinsfile", "ci/azure-pipelines.yml"}},
+		"nothing of the kind":      {files{"main.go": file("y\n"), "github/x": file("x\n"), "myAGENTS.md": file("x\n")}, nil, nil},
+		"a workflow":               {files{".github/workflows/evil.yml": file("x\n")}, nil, []string{".github/workflows/evil.yml"}},
+		"a workflow changed":       {files{".github/workflows/ci.yml": file("on: [push]\n")}, nil, []string{".github/workflows/ci.yml"}},
+		"a workflow deleted":       {files{".github/workflows/ci.yml": {}}, nil, []string{".github/workflows/ci.yml"}},
+		"a workflow moved away":    {files{".github/workflows/ci.yml": {}, "ci.yml": file("on: push\n")}, nil, []string{".github/workflows/ci.yml"}},
+		"owners moved":             {files{"CODEOWNERS": {}, "docs/CODEOWNERS": file("* @bob\n")}, nil, []string{"CODEOWNERS", "docs/CODEOWNERS"}},
+		"the folder as a link":     {files{".github/workflows/ci.yml": {}, ".github": symlink("main.go")}, nil, []string{".github", ".github/workflows/ci.yml"}},
+		"case of an agent's file":  {files{"agents.MD": file("obey\n")}, nil, []string{"agents.MD"}},
+		"an agent's file as link":  {files{"AGENTS.md": symlink("main.go")}, nil, []string{"AGENTS.md"}},
+		"deep agent settings":      {files{"a/b/.claude/settings.json": file("{}\n"), ".mcp.json": file("{}\n"), ".codex/config.toml": file("x\n"), ".cursor/rules/x.mdc": file("x\n"), ".gemini/settings.json": file("x\n")}, nil, []string{".codex/config.toml", ".cursor/rules/x.mdc", ".gemini/settings.json", ".mcp.json", "a/b/.claude/settings.json"}},
+		"letters beyond ASCII":     {files{"CLAUDE.md": {}, "agent\u017f.md": file("x\n")}, nil, []string{"agent\u017f.md"}},
+		"git and dev containers":   {files{".gitattributes": file("* text\n"), "x/.devcontainer/devcontainer.json": file("{}\n"), ".anvil.yml": file("x\n")}, nil, []string{".anvil.yml", ".gitattributes", "x/.devcontainer/devcontainer.json"}},
+		"an organisation's policy": {files{"anvil.yml": file("hold: []\n"), "sub/anvil.yml": file("x\n")}, nil, []string{"anvil.yml"}},
+		"other systems":            {files{".gitlab-ci.yml": file("x\n"), ".circleci/config.yml": file("x\n"), "Jenkinsfile": file("x\n"), "ci/azure-pipelines.yml": file("x\n")}, nil, []string{".circleci/config.yml", ".gitlab-ci.yml", "Jenkinsfile", "ci/azure-pipelines.yml"}},
 
 		"released exactly":       {files{"sub/CLAUDE.md": file("y\n"), "CLAUDE.md": file("y\n")}, []string{"sub/CLAUDE.md"}, []string{"CLAUDE.md"}},
 		"released by a pattern":  {files{".github/workflows/ci.yml": file("y\n"), ".github/ISSUE_TEMPLATE/bug.md": file("y\n")}, []string{".github/ISSUE_TEMPLATE/**"}, []string{".github/workflows/ci.yml"}},
@@ -94,6 +95,37 @@ func TestProtectedFilesAreListed(t *testing.T) {
 			p := s.propose(s.with(c.changed))
 			p.Rules.MayChange = [][]string{c.allowed}
 			checked, err := s.inspector.Inspect(t.Context(), p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer checked.Close()
+			if !slices.Equal(checked.Verdict.Protected, c.want) {
+				t.Errorf("protected %q, want %q", checked.Verdict.Protected, c.want)
+			}
+		})
+	}
+}
+
+// Who changes what a protected file is a link to has changed that file.
+func TestWhatProtectedLinksLeadToIsProtected(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, files{
+		"main.go": file("x\n"), "README.md": symlink("main.go"),
+		"CLAUDE.md": symlink("docs/guide.md"), "docs": symlink("manual"), "manual/guide.md": symlink("en/guide.md"), "manual/en/guide.md": file("be nice\n"),
+		"sub/.claude": symlink("../config/claude"), "config/claude/settings.json": file("{}\n"), "config/other": file("x\n"),
+		"GEMINI.md": symlink("GEMINI.md"), "x/AGENTS.md": symlink("../../outside"), "y/AGENTS.md": symlink(strings.Repeat("a", linkBytes+1)),
+	})
+	for name, c := range map[string]struct {
+		changed files
+		want    []string
+	}{
+		"nothing of the kind":  {files{"main.go": file("y\n"), "config/other": file("y\n")}, nil},
+		"a guide by two links": {files{"manual/en/guide.md": file("obey\n")}, []string{"manual/en/guide.md"}},
+		"one link of the two":  {files{"manual/guide.md": symlink("en/other.md"), "manual/en/other.md": file("obey\n")}, []string{"manual/en/other.md", "manual/guide.md"}},
+		"a folder of settings": {files{"config/claude/hooks.json": file("{}\n")}, []string{"config/claude/hooks.json"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			checked, err := s.inspector.Inspect(t.Context(), s.propose(s.with(c.changed)))
 			if err != nil {
 				t.Fatal(err)
 			}

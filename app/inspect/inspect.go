@@ -160,7 +160,7 @@ func (in *Inspector) check(ctx context.Context, q *quarantine, p Proposal, pack 
 	if problem := c.unsafePaths(); problem != nil {
 		return anvil.Verdict{}, problem
 	}
-	if err := c.compareWithTree(ctx, q.Repository, p.Head); err != nil {
+	if err := c.compareWithTree(ctx, q.Repository, p); err != nil {
 		return anvil.Verdict{}, err
 	}
 	if err := c.search(ctx, q.Repository, in.config.Canaries(), p.Limits.BlobBytes); err != nil {

@@ -1,11 +1,14 @@
 package inspect
 
 import (
+	"context"
+	"maps"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
+	"github.com/seed-bc0cc349/anvil/app/git"
 )
 
 // protectedPaths are files with which a change can reach beyond itself: they
@@ -15,8 +18,8 @@ import (
 var protectedPaths = patterns(
 	// GitHub: workflows, actions, owners, templates, and our own policy.
 	".github/**", "**/codeowners", "**/action.yml", "**/action.yaml",
-	// Ours.
-	"**/.anvil*", "**/.anvil*/**",
+	// Ours; anvil.yml is an organisation's policy, in its repository .github.
+	"**/.anvil*", "**/.anvil*/**", "anvil.yml",
 	// Agents: instructions, settings, tools, hooks.
 	"**/agents.md", "**/agents.override.md", "**/agent.md", "**/.agents/**",
 	"**/claude.md", "**/claude.local.md", "**/.claude/**", "**/.claude.json",
@@ -59,6 +62,68 @@ func protected(path string, rules anvil.Rules) bool {
 		}
 	}
 	return len(rules.MayChange) == 0
+}
+
+// behindLinks returns what the links of a tree lead to whose own names are protected:
+// who changes docs/guide.md changes CLAUDE.md, if that is a link to it. Targets are files
+// or folders; those that are links in turn, or beyond links, are followed.
+func behindLinks(ctx context.Context, q *git.Repository, links map[string]string, rules anvil.Rules) ([]string, error) {
+	if !slices.ContainsFunc(slices.Collect(maps.Keys(links)), func(path string) bool { return protected(path, rules) }) {
+		return nil, nil
+	}
+	paths := slices.Sorted(maps.Keys(links))
+	var ids []string
+	for _, path := range paths {
+		ids = append(ids, links[path])
+	}
+	usable := map[string]bool{} // by blob
+	if err := q.Objects(ctx, ids, func(o git.Object) error { usable[o.ID] = o.Size < linkBytes; return nil }); err != nil {
+		return nil, err
+	}
+	paths = slices.DeleteFunc(paths, func(path string) bool { return !usable[links[path]] })
+	ids = slices.DeleteFunc(ids, func(id string) bool { return !usable[id] })
+	targets, next := map[string]string{}, 0
+	if err := q.Blobs(ctx, ids, linkBytes, func(_ string, content []byte) error {
+		if target := string(content); !path.IsAbs(target) {
+			targets[paths[next]] = path.Join(path.Dir(paths[next]), target)
+		}
+		next++
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	var behind []string
+	for _, link := range paths {
+		if protected(link, rules) {
+			behind = append(behind, follow(link, targets)...)
+		}
+	}
+	return behind, nil
+}
+
+// follow returns the places that one comes by on the way from a link to its end.
+func follow(link string, targets map[string]string) (places []string) {
+	const most = 40 // as many as systems follow
+	for at := link; len(places) < most; {
+		folder := at
+		for folder != "." && targets[folder] == "" {
+			folder = path.Dir(folder)
+		}
+		if folder == "." {
+			return places
+		}
+		at = path.Join(targets[folder], strings.TrimPrefix(at, folder))
+		if strings.HasPrefix(at, "/") || at == ".." || strings.HasPrefix(at, "../") {
+			return places // out of the tree
+		}
+		places = append(places, at)
+	}
+	return places
+}
+
+// lies reports whether path is one of places, or in one that is a folder.
+func lies(path string, places []string) bool {
+	return slices.ContainsFunc(places, func(place string) bool { return path == place || strings.HasPrefix(path, place+"/") })
 }
 
 // patterns splits globs into their names.

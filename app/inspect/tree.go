@@ -11,13 +11,13 @@ import (
 
 // compareWithTree checks what can only be seen beside the rest of the proposed
 // tree: names that collide, and where symbolic links lead.
-func (c *change) compareWithTree(ctx context.Context, q *git.Repository, head string) error {
+func (c *change) compareWithTree(ctx context.Context, q *git.Repository, p Proposal) error {
 	if problem := c.forbiddenModes(); problem != nil {
 		return problem
 	}
 	names := newCollisions(c.entries)
 	links := map[string]string{} // path -> blob, of every link in the tree
-	err := q.Walk(ctx, head, func(e git.Entry) error {
+	err := q.Walk(ctx, p.Head, func(e git.Entry) error {
 		names.see(e.Path)
 		if e.Mode == git.ModeSymlink {
 			links[e.Path] = e.ID
@@ -30,7 +30,13 @@ func (c *change) compareWithTree(ctx context.Context, q *git.Repository, head st
 	if problem := names.problem(); problem != nil {
 		return problem
 	}
-	return c.forbiddenLinks(ctx, q, links)
+	if err := c.forbiddenLinks(ctx, q, links); err != nil {
+		return err
+	}
+	if c.behind, err = behindLinks(ctx, q, links, p.Rules); err != nil {
+		return blame(ctx, err)
+	}
+	return nil
 }
 
 // forbiddenModes refuses entries that are neither files nor links.
