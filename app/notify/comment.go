@@ -85,7 +85,7 @@ func links(d Document) string {
 	var all []string
 	switch {
 	case d.Phase == Done: // the headline names the pull request
-		all = append(all, "branch `"+d.Branch+"`")
+		all = append(all, "branch "+d.Branch.Code())
 	case d.PullRequest != 0:
 		all = append(all, fmt.Sprintf("pull request #%d", d.PullRequest))
 	}
@@ -186,7 +186,7 @@ func footer(d Document) string {
 		parts = append(parts, d.Environment.told(d.Environment.Path.Code()))
 	}
 	if d.BaseCommit != "" {
-		parts = append(parts, fmt.Sprintf("from `%s`@`%.7s`", d.Base, d.BaseCommit))
+		parts = append(parts, fmt.Sprintf("from %s@`%.7s`", d.Base.Code(), d.BaseCommit))
 	}
 	if d.Cost != "" {
 		parts = append(parts, d.Cost)

@@ -19,12 +19,12 @@ type Document struct {
 	Took  time.Duration // from asking to the end; 0 while open
 
 	Issue       int
-	OnPull      bool   // Issue is a pull request that is not Anvil's
-	PullRequest int    // 0 until there is one
-	PullURL     string // its address; empty until this task has published to it
-	Repository  string // OWNER/NAME
-	Branch      string
-	Base        string // branch that the change starts from; empty until it is known
+	OnPull      bool          // Issue is a pull request that is not Anvil's
+	PullRequest int           // 0 until there is one
+	PullURL     string        // its address; empty until this task has published to it
+	Repository  string        // OWNER/NAME
+	Branch      sanitize.Text // people name branches, and a name may hold any mark
+	Base        sanitize.Text // branch that the change starts from; empty until it is known
 	BaseCommit  string
 	Published   string // the commit that was published; empty until it was
 

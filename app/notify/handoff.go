@@ -3,6 +3,8 @@ package notify
 import (
 	"fmt"
 	"strings"
+
+	"github.com/seed-bc0cc349/anvil/app/sanitize"
 )
 
 // Handoff is the answer to /anvil handoff: how a person goes on by hand.
@@ -15,11 +17,15 @@ func Handoff(d Document) string {
 		} else {
 			b.WriteString(".\n\nTo begin by hand:\n\n")
 		}
-		fmt.Fprintf(&b, "```sh\ngit fetch origin\ngit switch -c %s origin/%s\n```\n", d.Branch, orElse(d.Base, "HEAD"))
+		base := sanitize.From("origin/HEAD")
+		if !d.Base.Empty() {
+			base = d.Base.After("origin/")
+		}
+		fmt.Fprintf(&b, "```sh\ngit fetch origin\ngit switch -c %s %s\n```\n", d.Branch.Shell(), base.Shell())
 		return b.String()
 	}
 	fmt.Fprintf(&b, "Pull request #%d is yours as much as Anvil's: what you push to its branch stays, and the next `/anvil …` goes on from it.\n\n", d.PullRequest)
-	fmt.Fprintf(&b, "```sh\ngit fetch origin %[1]s\ngit switch %[1]s\n# work, commit\ngit push origin %[1]s\n```\n", d.Branch)
+	fmt.Fprintf(&b, "```sh\ngit fetch origin %[1]s\ngit switch %[1]s\n# work, commit\ngit push origin %[1]s\n```\n", d.Branch.Shell())
 	if !d.Phase.Ended() {
 		b.WriteString("\nA task is still under way: `/anvil stop` first, or its push finds yours in the way and is refused.\n")
 	}

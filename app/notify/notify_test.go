@@ -167,6 +167,7 @@ func hostile(s *anvil.Story) {
 	s.Runs[0].Report.Verification.Checks[0].OutputTail = "````\n" + evil
 	s.Runs[0].Report.Verification.Status = anvil.NotPassed
 	s.Runs[0].Verdict.Files[0].Path = "a`b|c\n@team.go"
+	s.Session.Branch, s.Runs[0].BaseRef = "x`@everyone`Fixes`#1", "a`$(id)`@team`<img`;'q"
 	s.Runs[0].Report.Environment = &anvil.Environment{Path: ".devcontainer/`" + evil + "/devcontainer.json"}
 }
 
@@ -329,6 +330,25 @@ func TestTextFromOutsideDoesNothing(t *testing.T) {
 			if r == 0x1b || r == 0x200b || r == 0x202e {
 				t.Errorf("%s: the invisible %U got through", place, r)
 			}
+		}
+	}
+}
+
+// A line that people copy into their shell does what it says, whatever a branch is called.
+func TestHandoffIsSafeToCopy(t *testing.T) {
+	t.Parallel()
+	named := func(s *anvil.Story) { s.Session.Branch, s.Runs[0].BaseRef = "x;id", "a$(id)'b" }
+	for _, test := range []struct {
+		s    anvil.Story
+		want string
+	}{
+		{story(anvil.Working, named), `git switch -c 'x;id' 'origin/a$(id)'\''b'` + "\n"},
+		{story(anvil.Succeeded, merged, named), "git switch 'x;id'\n"},
+		{story(anvil.Working), "git switch -c anvil/12-login-loops origin/main\n"},
+		{story(anvil.Queued), "git switch -c anvil/12-login-loops origin/HEAD\n"},
+	} {
+		if got := notify.Handoff(notify.Of(test.s)); !strings.Contains(got, test.want) {
+			t.Errorf("%q is not in\n%s", test.want, got)
 		}
 	}
 }

@@ -16,7 +16,7 @@ func Plain(d Document) string {
 		line("  %s asked on issue %d: %s", d.Requester.Login, d.Issue, d.Asked.Plain(200))
 	}
 	if d.PullRequest != 0 {
-		line("  pull request #%d from %s", d.PullRequest, d.Branch)
+		line("  pull request #%d from %s", d.PullRequest, d.Branch.Plain(250))
 	}
 	if d.Run != "" {
 		line("  workflow run %s", d.Run)

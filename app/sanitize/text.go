@@ -33,6 +33,19 @@ func (t Text) Fence() string { return Fence(t.raw) }
 // Path is the text as the name of a file; see [Path].
 func (t Text) Path() string { return Path(t.raw) }
 
+// After is the text behind another one, which is ours.
+func (t Text) After(ours string) Text { return Text{ours + t.raw} }
+
+// Shell is the text as one word of a shell's command line, in a code block: people copy
+// such lines.
+func (t Text) Shell() string {
+	line := strings.Join(strings.Fields(Terminal(t.raw)), " ")
+	if line != "" && strings.Trim(line, "/._-+,=@:0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") == "" {
+		return line
+	}
+	return "'" + strings.ReplaceAll(line, "'", `'\''`) + "'"
+}
+
 // Quoted is the text as a string of YAML or Go, for a code block. Nothing in it is
 // lost, and nothing in it ends the line.
 func (t Text) Quoted() string { return strconv.Quote(t.raw) }
