@@ -23,6 +23,7 @@ func TestBench(t *testing.T) {
 	}()
 	t.Run("workspace", func(t *testing.T) { measureWorkspace(t, &all) })
 	bin := build(t)
+	t.Run("start", func(t *testing.T) { measureStart(t, &all, bin) })
 	w := newTown(t, bin)
 	t.Run("idle", func(t *testing.T) { measureIdle(t, &all, w) })
 	t.Run("ready", func(t *testing.T) { measureReady(t, &all, w) })
@@ -39,14 +40,16 @@ func TestBench(t *testing.T) {
 	t.Run("egress", func(t *testing.T) { measureEgress(t, &all) })
 	t.Run("redaction", func(t *testing.T) { measureRedaction(t, &all) })
 	t.Run("session", func(t *testing.T) { measureSession(t, &all) })
-	t.Run("environment", func(t *testing.T) { measureEnvironment(t, &all) })
-	for _, name := range []string{"anvil", "anvil-runner"} {
+	t.Run("environment", func(t *testing.T) { measureEnvironment(t, &all, bin) })
+	megabytes := func(name string) float64 {
 		info, err := os.Stat(filepath.Join(bin, name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		all.note("size of "+name, fmt.Sprintf("%.1f MB", float64(info.Size())/1e6), "-")
+		return float64(info.Size()) / 1e6
 	}
+	all.note("size of anvil", fmt.Sprintf("%.1f MB", megabytes("anvil")), "-")
+	all.within(t, "size of anvil-runner (a release's is smaller)", megabytes("anvil-runner"), 30, "MB")
 }
 
 // measureReady starts the server on a database that is there.

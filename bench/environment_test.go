@@ -20,13 +20,14 @@ import (
 // the dev container CLI builds, and with a pull and a start by hand. The image has a
 // compiler and its like, installed from packages on this machine: a build elsewhere would
 // have to fetch them too.
-func measureEnvironment(t *testing.T, all *table) {
+func measureEnvironment(t *testing.T, all *table, bin string) {
 	first, fresh := node{t, os.Getenv("ANVIL_DEVCONTAINER_HOST")}, node{t, os.Getenv("ANVIL_DEVCONTAINER_FRESH")}
 	debs, cli := os.Getenv("ANVIL_DEVCONTAINER_DEBS"), os.Getenv("ANVIL_DEVCONTAINER_CLI")
 	if first.host == "" || debs == "" {
 		all.note("environment from the image cache", "not measured: .ci/devcontainer --tools make bench", "-")
 		return
 	}
+	measurePrebuild(t, all, bin, first)
 	mirror := httptest.NewServer(http.FileServer(http.Dir(debs)))
 	defer mirror.Close()
 	workspace := t.TempDir()
@@ -98,6 +99,45 @@ RUN echo "deb [trusted=yes] `+mirror.URL+`/ ./" > /etc/apt/sources.list && apt-g
 	})
 	all.within(t, "environment: again on the same machine (p50 of 7)", ms(median(again)), 1000, "ms")
 	all.within(t, "environment: a push holds up the run that built", 100*held.Seconds()/cold.Seconds(), 2, "% of the build")
+}
+
+// measurePrebuild starts the job that keeps the dev container's image when nothing changed.
+func measurePrebuild(t *testing.T, all *table, bin string, on node) {
+	dir := t.TempDir()
+	tree := filepath.Join(dir, "acme", "web.git")
+	write(t, filepath.Join(tree, ".devcontainer", "devcontainer.json"), `{"build": {"dockerfile": "Dockerfile"}}`)
+	write(t, filepath.Join(tree, ".devcontainer", "Dockerfile"), "FROM "+os.Getenv("ANVIL_DEVCONTAINER_BASE")+"\nRUN date > /etc/made\n")
+	gitOut(t, tree, "init", "--quiet", "--initial-branch=main")
+	gitOut(t, tree, "add", ".")
+	gitOut(t, tree, "-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "--quiet", "--message=first")
+	job := func() (took time.Duration, said string) {
+		cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "anvil-runner"), "prebuild")
+		cmd.Env = append(os.Environ(), "DOCKER_HOST="+on.host, "ANVIL_REGISTRY="+os.Getenv("ANVIL_DEVCONTAINER_REGISTRY"),
+			"PATH="+filepath.Dir(os.Getenv("ANVIL_DEVCONTAINER_CLI"))+string(os.PathListSeparator)+os.Getenv("PATH"), "RUNNER_TEMP="+t.TempDir(),
+			"GITHUB_SERVER_URL=file://"+dir, "GITHUB_REPOSITORY=acme/web", "GITHUB_REF_NAME=main", "GITHUB_SHA="+gitOut(t, tree, "rev-parse", "HEAD"))
+		start := time.Now()
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("anvil-runner prebuild: %v\n%s", err, out)
+		}
+		return time.Since(start), string(out)
+	}
+	built, said := job()
+	if !strings.Contains(said, "Built the image") {
+		t.Fatalf("nothing was built:\n%s", said)
+	}
+	var again []time.Duration
+	all.timed(func() {
+		for range 7 {
+			took, said := job()
+			if !strings.Contains(said, "Nothing changed") {
+				t.Fatalf("something changed:\n%s", said)
+			}
+			again = append(again, took)
+		}
+	})
+	all.note("prebuild: built and pushed", fmt.Sprintf("%.0f ms", ms(built)), "-")
+	all.within(t, "prebuild: nothing changed (p50 of 7)", ms(median(again)), 2000, "ms")
 }
 
 // node is a container engine that .ci/devcontainer has started.

@@ -63,10 +63,25 @@ func TestDevcontainerRun(t *testing.T) {
 	if m.run(); s.finish.Problem == nil || s.finish.Problem.Code != "DEVC_FORBIDDEN" || !strings.Contains(s.finish.Problem.What, "privileged") {
 		t.Errorf("privileged: finish %+v", s.finish)
 	}
-	s, m = machineOf(`, "postCreateCommand": {"deps": "echo no such package: frob; exit 3"}`, "echo began > mark")
+	s, m = machineOf(`, "postCreateCommand": {"deps": "echo no such package: frob; echo asked with `+leaseToken+` >&2; exit 3"}`, "echo began > mark")
 	if m.run(); s.finish.Problem == nil || s.finish.Problem.Code != "DEVC_LIFECYCLE" || !strings.Contains(s.finish.Problem.What, "postCreateCommand deps") ||
 		!strings.Contains(s.finish.Problem.What, "no such package: frob") || s.finish.Bundle != "" {
 		t.Errorf("a lifecycle command that fails: finish %+v", s.finish)
+	}
+	// The debug package tells of it: the command, what it printed, and the dev container, without what it must not tell.
+	files := unpacked(t, s.artifacts[runapi.ArtifactDebug])
+	for name, parts := range map[string][]string{
+		"log.txt":  {"| $ echo no such package: frob; echo asked with *** >&2; exit 3\n", "| no such package: frob\n", "| asked with ***\n", "DEVC_LIFECYCLE"},
+		"run.json": {`".devcontainer/devcontainer.json"`, "DEVC_LIFECYCLE", `"contained_by"`},
+	} {
+		for _, part := range parts {
+			if !strings.Contains(files[name], part) {
+				t.Errorf("%s of the debug package has no %q:\n%s", name, part, files[name])
+			}
+		}
+		if strings.Contains(files[name], leaseToken) {
+			t.Errorf("%s of the debug package has the lease token", name)
+		}
 	}
 	s, m = machineOf(`, "postStartCommand": "sleep 600 & wait"`, "true")
 	s.assignment.Limits.VerifySeconds = 3
