@@ -18,6 +18,12 @@ func (j *job) tellAbsent(ctx context.Context, w *workspace.Workspace) error {
 	}
 	j.absent = runapi.Absent{Submodules: len(a.Submodules), LFS: len(a.LFS)}
 	var said []string
+	if files, missing := w.LeftOut(); files > 0 || len(missing) > 0 {
+		said = append(said, plural(files, "file")+" outside of the directories that the rules name as sparse, "+strings.Join(j.assignment.Sparse, ", "))
+		if len(missing) > 0 {
+			j.warn("The base commit has no directory %s, which the rules name as sparse.", strings.Join(missing, ", "))
+		}
+	}
 	if len(a.LFS) > 0 {
 		j.absent.Pointer = j.fit(a.LFS[0], 200)
 		said = append(said, plural(len(a.LFS), "file")+" of Git LFS: only pointers are there, such as "+j.absent.Pointer)
@@ -28,7 +34,10 @@ func (j *job) tellAbsent(ctx context.Context, w *workspace.Workspace) error {
 	}
 	if len(said) > 0 {
 		j.without = "Not in the workspace: " + strings.Join(said, "; ") + "."
-		text := j.without + " Runs have the repository itself and nothing that it keeps elsewhere."
+		text := j.without
+		if j.absent != (runapi.Absent{}) {
+			text += " Runs have the repository itself and nothing that it keeps elsewhere."
+		}
 		j.log.Warn("%s", text)
 		j.journal.quote(runapi.KindWarning, text, nil)
 	}

@@ -180,7 +180,7 @@ func (j *job) fetch(ctx context.Context) (*workspace.Workspace, error) {
 	}
 	a := j.assignment
 	return workspace.Fetch(ctx, filepath.Join(temp, "anvil-"+strings.ToLower(rand.Text()[:12])), j.Environ, workspace.Source{
-		URL: a.Repository.CloneURL, Commit: a.BaseCommit, Token: a.ReadToken, Mirrors: j.Getenv("ANVIL_MIRRORS"), Spare: j.spares(),
+		URL: a.Repository.CloneURL, Commit: a.BaseCommit, Token: a.ReadToken, Mirrors: j.Getenv("ANVIL_MIRRORS"), Spare: j.spares(), Sparse: a.Sparse,
 	})
 }
 

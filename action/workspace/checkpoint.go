@@ -83,6 +83,9 @@ func (w *Workspace) Checkpoint(ctx context.Context, message string, limit int64)
 		}
 		copies := []string{"GIT_WORK_TREE=" + to}
 		git.with(copies, gone.String(), "update-index", "-z", "--force-remove", "--stdin")
+		if back := w.wasLeftOut(there.String()); back != "" { // or git takes them for unchanged
+			git.with(copies, back, "update-index", "-z", "--no-skip-worktree", "--stdin")
+		}
 		git.with(copies, there.String(), "update-index", "-z", "--add", "--replace", "--stdin")
 	})
 	if err := errors.Join(failed, err); err != nil {

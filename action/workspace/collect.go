@@ -53,7 +53,7 @@ func (w *Workspace) Collect(ctx context.Context, message string) (*Result, error
 	if err != nil {
 		return nil, err
 	}
-	r, err := w.commit(ctx, message, func(git gitCall) { git.with(nil, "", "add", "--all") })
+	r, err := w.commit(ctx, message, func(git gitCall) { git.with(nil, "", "add", "--all", "--sparse") })
 	if err != nil || r.Unchanged() {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func (w *Workspace) commit(ctx context.Context, message string, add func(git git
 		if err != nil {
 			return ""
 		}
-		out, err = w.git.run(ctx, command{gitDir: gitDir, args: args, stdin: stdin, env: append([]string{
+		out, err = w.git.run(ctx, command{gitDir: gitDir, args: args, stdin: stdin, config: w.sparse(), env: append([]string{
 			"GIT_WORK_TREE=" + w.Tree(),
 			"GIT_AUTHOR_NAME=Anvil", "GIT_AUTHOR_EMAIL=anvil@anvil.invalid", "GIT_AUTHOR_DATE=" + when,
 			"GIT_COMMITTER_NAME=Anvil", "GIT_COMMITTER_EMAIL=anvil@anvil.invalid", "GIT_COMMITTER_DATE=" + when,
@@ -95,6 +95,9 @@ func (w *Workspace) commit(ctx context.Context, message string, add func(git git
 	git := func(args ...string) string { return with(nil, "", args...) }
 	r.before = git("rev-parse", "--verify", w.base+"^{tree}")
 	git("read-tree", w.base)
+	if w.outside != "" { // what was never there was not removed
+		with(nil, w.outside, "update-index", "-z", "--skip-worktree", "--stdin")
+	}
 	add(gitCall{dir: gitDir, with: with})
 	r.Tree = git("write-tree")
 	r.Commit = git("commit-tree", r.Tree, "-p", w.base, "-m", message)
@@ -116,7 +119,7 @@ func (w *Workspace) commit(ctx context.Context, message string, add func(git git
 // Checkout makes a fresh tree of the result, named for what it is for.
 func (w *Workspace) Checkout(ctx context.Context, r *Result, name string) (string, error) {
 	dir := w.path(name)
-	if err := w.checkout(ctx, r.gitDir, dir, r.Commit); err != nil {
+	if err := w.checkout(ctx, r.gitDir, dir, r.Commit, w.sparseFor(r)); err != nil {
 		return "", fmt.Errorf("check out the result: %w", err)
 	}
 	return dir, nil
@@ -126,7 +129,7 @@ func (w *Workspace) Checkout(ctx context.Context, r *Result, name string) (strin
 // on it.
 func (w *Workspace) CheckoutBefore(ctx context.Context, r *Result, name string) (string, error) {
 	dir := w.path(name)
-	if err := w.checkout(ctx, r.gitDir, dir, w.base); err != nil {
+	if err := w.checkout(ctx, r.gitDir, dir, w.base, w.sparseFor(r)); err != nil {
 		return "", fmt.Errorf("check out the base commit: %w", err)
 	}
 	return dir, nil

@@ -25,6 +25,8 @@ type Workspace struct {
 	git    *git
 	tree   os.FileInfo // of the agent's tree, as it was made
 
+	outside string // paths that the agent's tree was made without, each ended by NUL
+
 	leaving sync.Mutex
 	mirror  *mirror // nil without one
 	left    bool    // the mirror, because it was broken
@@ -41,6 +43,9 @@ type Source struct {
 	// Spare lets the run start in the tree that an earlier one made for it. It must be
 	// false where agents can write to Mirrors.
 	Spare bool
+	// Sparse lists the directories that the agent's tree has, with / between their parts;
+	// empty: all of them.
+	Sparse []string
 }
 
 // objectName is a full SHA-1 or SHA-256 name: anything else could be an option
@@ -112,9 +117,12 @@ func (w *Workspace) makeTree(ctx context.Context) error {
 	if err := os.Mkdir(w.path("agent"), 0o755); err != nil {
 		return fmt.Errorf("make tree: %w", err)
 	}
-	const user = "[user]\n\tname = Agent\n\temail = agent@anvil.invalid\n"
+	own := "[user]\n\tname = Agent\n\temail = agent@anvil.invalid\n"
+	if len(w.source.Sparse) > 0 {
+		own += "[core]\n\tsparseCheckout = true\n\tsparseCheckoutCone = true\n"
+	}
 	repository := w.path("agent", "repository.git")
-	if err := bare(repository, w.base, user, borrowed); err != nil {
+	if err := bare(repository, w.base, own, borrowed); err != nil {
 		return err
 	}
 	if err := os.Symlink("../base.git", w.path("agent", "base.git")); err != nil {
@@ -124,7 +132,11 @@ func (w *Workspace) makeTree(ctx context.Context) error {
 		return err
 	}
 	// The index says how each file was when it was checked out; see Checkpoint.
-	index, err := os.ReadFile(filepath.Join(repository, "worktrees", "tree", "index"))
+	worktree := filepath.Join(repository, "worktrees", "tree")
+	index, err := os.ReadFile(filepath.Join(worktree, "index"))
+	if err == nil {
+		w.outside, err = w.leftOut(ctx, worktree)
+	}
 	if err == nil {
 		err = os.WriteFile(w.path("base.index"), index, 0o600)
 	}
@@ -140,6 +152,9 @@ func (w *Workspace) makeTree(ctx context.Context) error {
 // checkoutAgent makes the agent's worktree: of the spare tree if there is one of use.
 func (w *Workspace) checkoutAgent(ctx context.Context, repository string) error {
 	own, err := linkWorktree(repository, w.Tree(), w.base)
+	if err == nil {
+		err = w.narrow(own)
+	}
 	if err != nil {
 		return err
 	}
@@ -150,20 +165,24 @@ func (w *Workspace) checkoutAgent(ctx context.Context, repository string) error 
 	if !errors.Is(err, errNoSpare) {
 		w.Trouble = err
 	}
-	return w.checkout(ctx, repository, w.Tree(), w.base)
+	return w.checkout(ctx, repository, w.Tree(), w.base, w.sparse())
 }
 
 // checkout makes a worktree of the repository at to, which must not exist, with
-// the commit's files. It is what `git worktree add` makes, with one process instead of three.
-func (w *Workspace) checkout(ctx context.Context, gitDir, to, commit string) error {
+// the commit's files, or with the settings of a sparse tree some of them. It is what
+// `git worktree add` makes, with one process instead of three.
+func (w *Workspace) checkout(ctx context.Context, gitDir, to, commit string, sparse [][2]string) error {
 	own, err := linkWorktree(gitDir, to, commit)
 	if err != nil {
 		return err
 	}
-	if err := os.Mkdir(to, 0o755); err != nil {
+	if sparse != nil {
+		err = w.narrow(own)
+	}
+	if err := errors.Join(err, os.Mkdir(to, 0o755)); err != nil {
 		return err
 	}
-	if err := w.readTree(ctx, own, to, commit); err != nil {
+	if err := w.readTree(ctx, own, to, commit, sparse); err != nil {
 		return err
 	}
 	return pointTo(own, to)
@@ -195,12 +214,12 @@ func pointTo(own, to string) error {
 }
 
 // readTree brings the index of a git directory, and the files at to, to a commit.
-func (w *Workspace) readTree(ctx context.Context, gitDir, to, commit string, env ...string) error {
+func (w *Workspace) readTree(ctx context.Context, gitDir, to, commit string, sparse [][2]string, env ...string) error {
 	_, err := w.git.run(ctx, command{
 		gitDir: gitDir,
 		args:   []string{"read-tree", "--reset", "-u", commit},
 		env:    append(env, "GIT_WORK_TREE="+to),
-		config: [][2]string{{"checkout.workers", "0"}}, // as many as there are processors
+		config: append([][2]string{{"checkout.workers", "0"}}, sparse...), // as many as there are processors
 	})
 	return err
 }
@@ -209,7 +228,7 @@ func (w *Workspace) readTree(ctx context.Context, gitDir, to, commit string, env
 // repository: what an environment is built from.
 func (w *Workspace) CheckoutBase(ctx context.Context) (string, error) {
 	to := w.path("base-tree")
-	do := func() error { return w.checkout(ctx, w.path("base.git"), to, w.base) }
+	do := func() error { return w.checkout(ctx, w.path("base.git"), to, w.base, nil) }
 	undo := func() error {
 		return errors.Join(os.RemoveAll(to), os.RemoveAll(w.path("base.git", "worktrees", "base-tree")))
 	}

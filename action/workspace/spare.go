@@ -36,14 +36,14 @@ var errNoSpare = errors.New("no spare tree")
 const roomForSpare = 0.2
 
 // circumstances are what a spare's files depend on besides the commit: the settings of
-// git, and the start of the machine, since nothing was written so as to outlive a power cut.
+// git, which directories it has, and the start of the machine, since nothing was written so as to outlive a power cut.
 // Empty: they can't be known here.
 func (w *Workspace) circumstances() string {
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		return ""
 	}
-	return fmt.Sprintf("%x", sha256.Sum256(fmt.Append(boot, w.git.program, settings)))
+	return fmt.Sprintf("%x", sha256.Sum256(fmt.Append(boot, w.git.program, settings, w.source.Sparse)))
 }
 
 // MakeSpare makes a tree of the base commit for the next run, if there is none and there
@@ -67,7 +67,10 @@ func (w *Workspace) MakeSpare(ctx context.Context) error {
 	}
 	err = errors.Join(os.RemoveAll(s.dir), ours(s.dir), os.Mkdir(s.tree(), 0o755))
 	if err == nil {
-		err = w.readTree(ctx, w.path("base.git"), s.tree(), w.base, "GIT_INDEX_FILE="+s.index())
+		err = w.narrow(w.path("base.git"))
+	}
+	if err == nil {
+		err = w.readTree(ctx, w.path("base.git"), s.tree(), w.base, w.sparse(), "GIT_INDEX_FILE="+s.index())
 	}
 	if err == nil {
 		err = os.WriteFile(s.stamp(), []byte(w.base+" "+made), 0o600)
@@ -173,7 +176,7 @@ func (w *Workspace) bringSpare(ctx context.Context, own, to, commit string) erro
 			return errNoSpare
 		}
 	}
-	if err := w.readTree(ctx, own, to, w.base); err != nil {
+	if err := w.readTree(ctx, own, to, w.base, w.sparse()); err != nil {
 		return err
 	}
 	foreign, err := w.git.run(ctx, command{gitDir: own, env: at, args: []string{"ls-files", "--others"}})

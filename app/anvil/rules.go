@@ -25,6 +25,8 @@ type Rules struct {
 	// Environment is the name of the dev container to work in, or none; empty leaves
 	// the choice to the repository's files.
 	Environment string `json:"environment,omitempty"`
+	// Sparse lists the directories that an agent's tree has; empty: all.
+	Sparse []string `json:"sparse,omitempty"`
 	// Setup lists the commands that prepare the environment, for the agent and for
 	// the checks.
 	Setup  []string `json:"setup,omitempty"`

@@ -219,7 +219,7 @@ func (s *Server) assignment(story anvil.Story, run anvil.Run, token, readToken s
 		BaseRef:           run.BaseRef, BaseCommit: run.BaseCommit, Merge: merge, ReadToken: readToken,
 		Engine: engine,
 		Prompt: promptOf(story),
-		Setup:  run.Rules.Setup, Screenshots: run.Rules.Screenshots, Verify: verify, VerifySource: source, Tools: s.Tools,
+		Setup:  run.Rules.Setup, Screenshots: run.Rules.Screenshots, Sparse: run.Rules.Sparse, Verify: verify, VerifySource: source, Tools: s.Tools,
 		RepairRounds: s.Terms.RepairRounds,
 		Containment:  s.containment(run),
 		Images:       s.Images,

@@ -18,7 +18,7 @@ import (
 //     protected.allow), what is in both;
 //   - of lists that demand (verify, setup, screenshots, protected.paths, labels, reviewers), what is
 //     in either, the organisation's first;
-//   - of plain choices (base, engine, model, environment), the repository's.
+//   - of plain choices (base, engine, model, environment, sparse), the repository's.
 //
 // Merging twice is the same as once.
 func Merge(organisation, repository anvil.Rules) anvil.Rules {
@@ -26,7 +26,7 @@ func Merge(organisation, repository anvil.Rules) anvil.Rules {
 	return anvil.Rules{
 		Commit: r.Commit, Organisation: cmp.Or(o.Organisation, r.Organisation), Written: o.Written || r.Written, Notices: union(o.Notices, r.Notices),
 		Ask: stricter(asks, o.Ask, r.Ask), Channels: both(o.Channels, r.Channels),
-		Base: cmp.Or(r.Base, o.Base), Engine: cmp.Or(r.Engine, o.Engine), Model: cmp.Or(r.Model, o.Model), Environment: cmp.Or(r.Environment, o.Environment),
+		Base: cmp.Or(r.Base, o.Base), Engine: cmp.Or(r.Engine, o.Engine), Model: cmp.Or(r.Model, o.Model), Environment: cmp.Or(r.Environment, o.Environment), Sparse: either(r.Sparse, o.Sparse),
 		Engines: both(o.Engines, r.Engines), Models: both(o.Models, r.Models), Runners: both(o.Runners, r.Runners),
 		Budget: anvil.Limit{CostMicros: less(o.Budget.CostMicros, r.Budget.CostMicros), Tokens: less(o.Budget.Tokens, r.Budget.Tokens)},
 		Setup:  union(o.Setup, r.Setup), Verify: union(o.Verify, r.Verify), VerifyAlways: union(o.VerifyAlways, r.VerifyAlways),
@@ -110,6 +110,14 @@ func union[T comparable](a, b []T) []T {
 		}
 	}
 	return all
+}
+
+// either is the list that was stated, a if both were.
+func either(a, b []string) []string {
+	if a != nil {
+		return a
+	}
+	return b
 }
 
 // eitherList is union, of lists.

@@ -54,6 +54,7 @@ func TestTheStricterWins(t *testing.T) {
 			{"budget: {usd: 2}", "", anvil.Limit{CostMicros: 2e6}}, {"budget: {usd: 2}", "budget: {usd: 0.5}", anvil.Limit{CostMicros: 5e5}},
 			{"budget: {usd: 2}", "budget: {usd: 3, tokens: 7}", anvil.Limit{CostMicros: 2e6, Tokens: 7}},
 		}},
+		"sparse":      {func(r anvil.Rules) any { return r.Sparse }, []row{{"sparse: a", "sparse: [b]", []string{"b"}}, {"sparse: a", "", []string{"a"}}}},
 		"setup":       {func(r anvil.Rules) any { return r.Setup }, []row{{"setup: a", "setup: [b, a]", []string{"a", "b"}}}},
 		"screenshots": {func(r anvil.Rules) any { return r.Screenshots }, []row{{"screenshots: a", "screenshots: [b, a]", []string{"a", "b"}}}},
 		"verify": {func(r anvil.Rules) any { return [][]string{r.Verify, r.VerifyAlways} }, []row{

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -73,6 +74,7 @@ type file struct {
 	Models      strict.Lines `yaml:"models"`
 	Runners     strict.Lines `yaml:"runners"`
 	Environment string       `yaml:"environment"`
+	Sparse      strict.Lines `yaml:"sparse"`
 	Setup       strict.Lines `yaml:"setup"`
 	Verify      strict.Lines `yaml:"verify"`
 	Screenshots strict.Lines `yaml:"screenshots"`
@@ -134,7 +136,7 @@ func parse(text []byte, from string, validRef func(string) error) (anvil.Rules, 
 	}
 	rules := anvil.Rules{
 		Ask: f.Ask, Channels: f.Channels, Base: f.Base, Engine: f.Engine, Model: f.Model, Engines: f.Engines, Models: f.Models,
-		Runners: f.Runners, Environment: f.Environment, Setup: f.Setup, Verify: f.Verify, Screenshots: f.Screenshots,
+		Runners: f.Runners, Environment: f.Environment, Sparse: f.Sparse, Setup: f.Setup, Verify: f.Verify, Screenshots: f.Screenshots,
 		Budget:  anvil.Limit{CostMicros: int64(math.Round(f.Budget.USD * 1e6)), Tokens: f.Budget.Tokens},
 		Protect: f.Protected.Paths, AllowHosts: f.Network.Allow, Hold: f.Hold, OthersApprove: f.Approvals == "others",
 		PullRequests: f.PullRequests, Signing: f.Signing, Ready: f.PullRequest.Ready, Labels: f.PullRequest.Labels, Reviewers: f.PullRequest.Reviewers, Independent: f.PullRequest.IndependentReview,
@@ -217,6 +219,7 @@ func (f *file) badList() (key, what, next string) {
 			}
 			return ""
 		}, "Write some of: " + strings.Join(channels, ", "), maxNames, "names"},
+		{"sparse", f.Sparse, directoryFault, "Write directories such as services/web", maxGlobs, "directories"},
 		{"engines", f.Engines, named(name, 100), "Write names of engines as the server has them", maxNames, "names"},
 		{"models", f.Models, named(name, 100), "Write names of models as the server has them", maxNames, "names"},
 		{"runners", f.Runners, named(name, 100), "Write labels of runners such as ubuntu-latest", maxNames, "labels"},
@@ -233,6 +236,17 @@ func (f *file) badList() (key, what, next string) {
 		}
 	}
 	return "", "", ""
+}
+
+// directory is a path of one, without what git's patterns or anybody's terminal could take
+// for something else.
+var directory = regexp.MustCompile(`^[^/\s\p{C}*?\[\]\\"][^\p{C}*?\[\]\\"]*$`)
+
+func directoryFault(value string) string {
+	if len(value) > 300 || !directory.MatchString(value) || path.Clean(value) != value || value == "." || value == ".." || strings.HasPrefix(value, "../") {
+		return "is no path of a directory"
+	}
+	return ""
 }
 
 func globFault(check func(string) error) func(string) string {

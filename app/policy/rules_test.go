@@ -32,7 +32,7 @@ func TestTheExampleIsReadAsItSays(t *testing.T) {
 		Ask: "write", Channels: []string{"github", "slack", "linear"}, Engines: []string{"sample"}, Models: []string{"small", "large"},
 		Budget: anvil.Limit{CostMicros: 5e6, Tokens: 2e6}, Runners: []string{"ubuntu-latest"}, PullRequests: "stack", Ready: new(false), Labels: []string{"agent"},
 		Reviewers: []string{"octocat"}, Signing: "app", Protect: []string{"migrations/**"}, Hold: "protected", ProposeIssue: new(false), OnCIFailure: "ask",
-		Environment: "go", Setup: []string{"go mod download"}, Verify: []string{"go vet ./...", "go test ./..."}, Screenshots: []string{"npm run screenshots"}, MayChange: [][]string{{".github/ISSUE_TEMPLATE/**"}},
+		Environment: "go", Sparse: []string{"services/web", "libraries"}, Setup: []string{"go mod download"}, Verify: []string{"go vet ./...", "go test ./..."}, Screenshots: []string{"npm run screenshots"}, MayChange: [][]string{{".github/ISSUE_TEMPLATE/**"}},
 		AllowHosts: []string{"docs.example.com"}, OnReview: "ask",
 	}
 	if !reflect.DeepEqual(rules, want) {

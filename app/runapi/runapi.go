@@ -146,6 +146,9 @@ type Assignment struct {
 	// Screenshots lists commands (sh -c lines) that make pictures of the change, where
 	// its checks ran.
 	Screenshots []string `json:"screenshots,omitempty"`
+	// Sparse lists the directories that the agent's tree has, besides what stands right in
+	// those above them; empty: all.
+	Sparse []string `json:"sparse,omitempty"`
 	// RepairRounds is how often the engine is told of failed checks and may go on.
 	RepairRounds int `json:"repair_rounds,omitempty"`
 	// Model says that the server relays model calls for this run.

@@ -52,7 +52,7 @@ func assignment(s anvil.Story, o Options, h hub) runapi.Assignment {
 		Prompt: runapi.Prompt{
 			Instruction: prompt.Instruction, IssueNumber: s.Session.Issue, IssueTitle: prompt.IssueTitle, IssueBody: prompt.IssueBody, Digest: prompt.Digest,
 		},
-		Setup: run.Rules.Setup, Screenshots: run.Rules.Screenshots, Verify: verify, VerifySource: source, RepairRounds: 2,
+		Setup: run.Rules.Setup, Screenshots: run.Rules.Screenshots, Sparse: run.Rules.Sparse, Verify: verify, VerifySource: source, RepairRounds: 2,
 		Model:       o.Engine != "command" || o.Provider != "",
 		Containment: runapi.Containment{Mode: mode, Network: "proxy", Allow: append(o.AllowHosts, run.Rules.AllowHosts...)},
 	}
