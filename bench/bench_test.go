@@ -29,6 +29,7 @@ func TestBench(t *testing.T) {
 	t.Run("ready", func(t *testing.T) { measureReady(t, &all, w) })
 	s := serve(t, bin, w.config, w.address)
 	t.Run("tasks", func(t *testing.T) { measureTasks(t, &all, w, s) })
+	t.Run("talk", func(t *testing.T) { measureTalk(t, &all, w) })
 	t.Run("door", func(t *testing.T) {
 		measureDoor(t, &all, w)
 		measureLargeDoor(t, &all, w)

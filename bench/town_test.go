@@ -81,8 +81,12 @@ func newTown(t *testing.T, bin string) *town {
 			"url": hub.URL, "app_id": w.app.ID,
 			"private_key_file": filepath.Join(dir, "app.pem"), "webhook_secret_file": filepath.Join(dir, "webhook-secret"),
 		},
-		"engines":     map[string]any{"stamp": map[string]any{"command": []string{stamp, w.agentStarts}}},
-		"containment": map[string]any{"mode": "none"}, // the stamp writes where the measurement reads it
+		"engines": map[string]any{
+			"stamp":  map[string]any{"command": []string{stamp, w.agentStarts}},
+			"writer": map[string]any{"command": []string{"sh", "-c", "echo word >> made-here.txt"}}, // changes something
+		},
+		"default_engine": "stamp",
+		"containment":    map[string]any{"mode": "none"}, // the stamp writes where the measurement reads it
 	})
 	if err != nil {
 		t.Fatal(err)
