@@ -178,12 +178,12 @@ func (h *Hop) check(ctx context.Context, story anvil.Story, rules anvil.Rules) (
 	if err != nil {
 		return nil, err
 	}
-	branch := ""
+	branch, ancestor := "", ""
 	if run.Merge != nil {
-		branch = run.Merge.Head
+		branch, ancestor = run.Merge.Head, run.Merge.Ancestor
 	}
 	return h.Inspector.Inspect(ctx, Proposal{
-		Branch:     branch,
+		Branch: branch, Ancestor: ancestor,
 		Repository: h.GitHub.CloneURL(repo), Token: token, BaseCommit: run.BaseCommit, Head: run.Report.Head,
 		Bundle: bundle, Size: size, Rules: rules, Limits: h.Limits,
 	})

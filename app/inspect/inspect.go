@@ -17,9 +17,9 @@ type Proposal struct {
 	Token      string // may read that repository
 	BaseCommit string // where the run started
 	Head       string // the commit that the runner reported
-	// Branch is a commit that the base is merged with; empty: none. What it has already is
-	// not protected from it.
-	Branch string
+	// Branch is a commit that the base is merged with; empty: none. What it has changed since
+	// Ancestor, where the two went apart, is not protected from it.
+	Branch, Ancestor string
 
 	Bundle io.ReadSeeker // read from its start
 	Size   int64         // of the bundle
@@ -124,9 +124,14 @@ func (in *Inspector) inspect(ctx context.Context, q *quarantine, p Proposal, pac
 		return nil, anvil.Problemf("BUNDLE_BASE", "Ask again, so that the work starts from the branch as it is now.",
 			"commit %s, from which the run started, is no longer in the repository", p.BaseCommit).Because(err)
 	}
-	if err == nil && p.Branch != "" {
-		if err = q.FetchCommit(ctx, p.Repository, p.Token, p.Branch); errors.Is(err, git.ErrMissing) {
-			return nil, anvil.Problemf("BUNDLE_BASE", "Comment /anvil rebase again.", "commit %s, which was merged, is no longer in the repository", p.Branch).Because(err)
+	if p.Branch != "" {
+		for _, commit := range []string{p.Branch, p.Ancestor} {
+			if err == nil {
+				err = q.FetchCommit(ctx, p.Repository, p.Token, commit)
+			}
+			if errors.Is(err, git.ErrMissing) {
+				return nil, anvil.Problemf("BUNDLE_BASE", "Comment /anvil rebase again.", "commit %s, of what was merged, is no longer in the repository", commit).Because(err)
+			}
 		}
 	}
 	if err != nil {
