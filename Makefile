@@ -70,6 +70,10 @@ bench: ## measure, as ratios against a peer or a limit in the same run
 release: ## every program of a release into dist/, built twice and compared; VERSION=vX.Y.Z
 	.ci/release $(VERSION) dist
 
+.PHONY: runner-image
+runner-image: ## build runner-image/ from a Debian of its own and look at what came out; needs root on Linux with Debian's packages
+	.ci/runner-image
+
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf bin dist

@@ -15,7 +15,7 @@ import (
 // environmentOf says whether runs work in dev containers.
 func environmentOf(cfg *config.Config) runapi.Environment {
 	e := cfg.Environment
-	return runapi.Environment{DevContainer: e.DevContainer, Allow: e.Allow, BuildSeconds: int(e.BuildWithin / time.Second)}
+	return runapi.Environment{DevContainer: e.DevContainer, Allow: e.Allow, Submodules: e.Submodules, BuildSeconds: int(e.BuildWithin / time.Second)}
 }
 
 // imageCacheOf says where runs keep the images of environments.

@@ -280,6 +280,7 @@ func TestRefusedStarts(t *testing.T) {
 		{"waiting for ever", least + "budgets: [{scope: user, usd: 1, on_limit: queue}]\n", CodeConflict, []string{"per: day"}},
 		{"cheaper than what", least + "budgets: [{scope: user, usd: 1, on_limit: cheaper}]\n", CodeConflict, []string{"cheaper_models"}},
 		{"a model without a price", strings.Replace(least, "[agent]", "[agent], models: [nameless]", 1) + "budgets: [{scope: run, usd: 1}]\ngateway: {upstreams: [{name: a, protocols: [chat], base_url: 'http://a.example'}]}\n", CodeValue, []string{"nameless", "gateway.prices"}},
+		{"a submodule's scheme", least + "environment: {submodules: [https://github.com/acme]}\n", CodeValue, []string{"environment.submodules", "HOST/OWNER"}},
 		{"log format", least + "log_format: xml\n", CodeValue, []string{"text, json"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

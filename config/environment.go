@@ -19,6 +19,12 @@ type Environment struct {
 	// same, such as build.options. Default: none.
 	Allow []string `yaml:"allow"`
 
+	// Submodules lists the repositories that runs fetch submodules from, as HOST, HOST/OWNER
+	// or HOST/OWNER/NAME, for which also stand those below. They are fetched without a
+	// login, by HTTPS or as the repository itself is, and only one level deep. Default: none;
+	// the directories of submodules are empty then, and runs say so.
+	Submodules []string `yaml:"submodules"`
+
 	// BuildWithin is how long the build of an image may take. Default: 20m.
 	BuildWithin time.Duration `yaml:"build_within"`
 
@@ -97,6 +103,7 @@ func (c RegistryCredential) Any() bool { return c.Helper != "" || c.User != "" }
 var (
 	registryHost = regexp.MustCompile(`^[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?$`)
 	registryPath = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]*$`)
+	repositories = regexp.MustCompile(`^[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?(?:/[A-Za-z0-9_][A-Za-z0-9._-]*)*$`)
 	helperName   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 )
 
@@ -123,6 +130,11 @@ func (c *Config) checkEnvironment(ps *Problems) {
 		ps.add(CodeRegistry, path+".user", "Set it to the name that the password is for", "missing")
 	case k.Helper != "" && !helperName.MatchString(k.Helper):
 		ps.add(CodeRegistry, path+".helper", "Write NAME of a program docker-credential-NAME on PATH", "%q is not a name", k.Helper)
+	}
+	for _, entry := range c.Environment.Submodules {
+		if len(entry) > 300 || !repositories.MatchString(entry) {
+			ps.add(CodeValue, "environment.submodules", "Write HOST, HOST/OWNER or HOST/OWNER/NAME, such as github.com/acme", "%q is none of these", withoutUser(entry))
+		}
 	}
 	span(ps, "environment.build_within", c.Environment.BuildWithin, time.Second, 5*time.Hour)
 	span(ps, path+".lives", k.Lives, time.Minute, 7*24*time.Hour)

@@ -2,7 +2,7 @@ package runner
 
 import (
 	"context"
-	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/seed-bc0cc349/anvil/action/workspace"
@@ -15,6 +15,15 @@ func (j *job) tellAbsent(ctx context.Context, w *workspace.Workspace) error {
 	a, err := w.Absent(ctx)
 	if err != nil {
 		return &runapi.Error{Code: codeWorkspace, What: err.Error() + ".", Next: "Say /anvil retry."}
+	}
+	there, troubles := w.FetchSubmodules(ctx, a.Submodules, j.assignment.Environment.Submodules)
+	for _, err := range troubles {
+		j.warn("Not fetched: %s", j.fit(err.Error(), maxText))
+	}
+	a.Submodules = slices.DeleteFunc(a.Submodules, func(m workspace.Submodule) bool { return slices.Contains(there, m.Path) })
+	if len(there) > 0 {
+		j.beside = "Fetched for reading: " + plural(len(there), "submodule") + ", " + j.fit(strings.Join(there, ", "), 500) + "."
+		j.log.Say("%s", j.beside)
 	}
 	j.absent = runapi.Absent{Submodules: len(a.Submodules), LFS: len(a.LFS)}
 	var said []string
@@ -29,7 +38,7 @@ func (j *job) tellAbsent(ctx context.Context, w *workspace.Workspace) error {
 		said = append(said, plural(len(a.LFS), "file")+" of Git LFS: only pointers are there, such as "+j.absent.Pointer)
 	}
 	if len(a.Submodules) > 0 {
-		j.absent.Submodule = j.fit(a.Submodules[0], 200)
+		j.absent.Submodule = j.fit(a.Submodules[0].Path, 200)
 		said = append(said, plural(len(a.Submodules), "submodule")+": the directories are empty, such as "+j.absent.Submodule)
 	}
 	if len(said) > 0 {
@@ -46,8 +55,12 @@ func (j *job) tellAbsent(ctx context.Context, w *workspace.Workspace) error {
 
 // withoutNote is what the agent is told of it.
 func (j *job) withoutNote() string {
-	if j.without == "" {
-		return ""
+	var notes []string
+	if j.beside != "" {
+		notes = append(notes, j.beside+" What you change in them is not part of the change.")
 	}
-	return fmt.Sprintf("%s Do not replace them, and say so if the task needs them.", j.without)
+	if j.without != "" {
+		notes = append(notes, j.without+" Do not replace them, and say so if the task needs them.")
+	}
+	return strings.Join(notes, " ")
 }

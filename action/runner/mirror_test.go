@@ -125,3 +125,51 @@ func TestRunInATreeThatTheLastOneMade(t *testing.T) {
 		}
 	}
 }
+
+// Submodules of repositories that the operator names are in the agent's tree and in that of
+// the checks, fetched without a login; the others are told to people and to the agent.
+func TestRunWithSubmodules(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	s.assign(map[string]string{".gitmodules": "[submodule \"a\"]\n\tpath = open\n\turl = ../public.git\n[submodule \"b\"]\n\tpath = closed\n\turl = ../closed.git\n"},
+		"cat > good; cat open/lib.txt >> good; echo mine > open/lib.txt")
+	repository := filepath.Join(s.git, "r.git")
+	lib := t.TempDir()
+	if err := os.WriteFile(filepath.Join(lib, "lib.txt"), []byte("of the library\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	runGit(t, lib, "init", "-q", "-b", "main")
+	runGit(t, lib, "add", ".")
+	runGit(t, lib, "commit", "-q", "-m", "lib")
+	for _, name := range []string{"public.git", "closed.git"} {
+		runGit(t, lib, "clone", "-q", "--bare", lib, filepath.Join(s.git, name))
+		runGit(t, filepath.Join(s.git, name), "config", "uploadpack.allowAnySHA1InWant", "true")
+	}
+	commit := runGit(t, lib, "rev-parse", "HEAD")
+	work := filepath.Join(t.TempDir(), "work")
+	runGit(t, lib, "clone", "-q", repository, work)
+	for _, name := range []string{"open", "closed"} {
+		runGit(t, work, "update-index", "--add", "--cacheinfo", "160000,"+commit+","+name)
+	}
+	runGit(t, work, "commit", "-q", "-m", "submodules")
+	runGit(t, work, "push", "-q", "origin", "HEAD:main")
+	s.assignment.BaseCommit = runGit(t, work, "rev-parse", "HEAD")
+	s.assignment.Environment.Submodules = []string{strings.TrimPrefix(s.http.URL, "http://") + "/git"}
+	s.assignment.Verify = []string{"grep -qx 'of the library' open/lib.txt && test -z \"$(ls closed)\""}
+	m := newMachine(t, s)
+	if code := m.run(); code != runner.HandedBack || s.finish == nil || s.finish.Absent != (runapi.Absent{Submodules: 1, Submodule: "closed"}) || s.finish.Verification.Status != runapi.VerifyPassed {
+		t.Fatalf("exit code %d, finish %+v", code, s.finish)
+	}
+	told := s.bundled()["good"]
+	for _, want := range []string{
+		"Fetched for reading: 1 submodule, open. What you change in them is not part of the change.", "1 submodule: the directories are empty, such as closed.", "of the library",
+	} {
+		if !strings.Contains(told, want) {
+			t.Errorf("the agent was told %q, want %q in it", told, want)
+		}
+	}
+	if want := `warning Not fetched: submodule "closed" of ` + s.http.URL + "/git/closed.git"; !strings.Contains(s.story(), want) {
+		t.Errorf("no event %q in\n%s", want, s.story())
+	}
+	noCanaries(t, s, m)
+}

@@ -108,6 +108,7 @@ type job struct {
 	journal    *journal
 	absent     runapi.Absent // of the repository
 	without    string        // the same in words
+	beside     string        // the submodules that were, in words
 	conflicts  []string      // paths, of a merge
 	phases     phases
 	spans      *spans

@@ -10,11 +10,11 @@ import (
 )
 
 // Absent is what the base commit names and the agent's tree does not have: content that
-// is kept outside of the repository. It is not fetched, since the read token of a run is
-// for its one repository.
+// is kept outside of the repository. Of it only submodules are fetched that are allowed,
+// see FetchSubmodules: the read token of a run is for its one repository.
 type Absent struct {
-	Submodules []string // their directories are empty
-	LFS        []string // these files are pointers of Git LFS, and not what they point to
+	Submodules []Submodule // their directories are empty
+	LFS        []string    // these files are pointers of Git LFS, and not what they point to
 }
 
 // A pointer begins with pointerStart, and is of about the same size always.
@@ -50,7 +50,7 @@ func (w *Workspace) Absent(ctx context.Context) (Absent, error) {
 		size, _ := strconv.Atoi(f[3])
 		switch {
 		case f[1] == "commit" && len(a.Submodules) < maxListed:
-			a.Submodules = append(a.Submodules, name)
+			a.Submodules = append(a.Submodules, Submodule{Path: name, Commit: f[2]})
 		case strings.HasPrefix(f[0], "100") && size >= minPointer && size <= maxPointer && looked < maxCandidates && len(a.LFS) < maxListed:
 			looked++
 			if isPointer(root, name) {

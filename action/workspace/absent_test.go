@@ -24,7 +24,7 @@ func TestAbsent(t *testing.T) {
 	git(t, dir, "commit", "-q", "-m", "elsewhere")
 	w := prepare(t, url, git(t, dir, "rev-parse", "HEAD"))
 	a, err := w.Absent(t.Context())
-	if err != nil || !slices.Equal(a.LFS, []string{"assets/ü logo.png"}) || !slices.Equal(a.Submodules, []string{"third/lib"}) {
+	if err != nil || !slices.Equal(a.LFS, []string{"assets/ü logo.png"}) || !slices.Equal(a.Submodules, []workspace.Submodule{{Path: "third/lib", Commit: second}}) {
 		t.Errorf("%+v %v", a, err)
 	}
 	if r, err := w.Collect(t.Context(), "m"); err != nil || r != nil {

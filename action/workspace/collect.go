@@ -122,7 +122,7 @@ func (w *Workspace) Checkout(ctx context.Context, r *Result, name string) (strin
 	if err := w.checkout(ctx, r.gitDir, dir, r.Commit, w.sparseFor(r)); err != nil {
 		return "", fmt.Errorf("check out the result: %w", err)
 	}
-	return dir, nil
+	return dir, w.fillAll(ctx, dir)
 }
 
 // CheckoutBefore makes a fresh tree of the base commit, as Checkout makes one of a result
@@ -132,7 +132,7 @@ func (w *Workspace) CheckoutBefore(ctx context.Context, r *Result, name string) 
 	if err := w.checkout(ctx, r.gitDir, dir, w.base, w.sparseFor(r)); err != nil {
 		return "", fmt.Errorf("check out the base commit: %w", err)
 	}
-	return dir, nil
+	return dir, w.fillAll(ctx, dir)
 }
 
 // changes reads the output of diff-tree -z --name-status.

@@ -7,6 +7,7 @@
 //	agent/       the agent's: a repository of its own (repository.git, which borrows
 //	             base.git's objects) and the tree, so that git works for the agent
 //	result.git   made after the agent has ended; Collect builds the commit in it
+//	submodules/  those of the base commit that may be fetched, a repository each
 //	verify/      a fresh checkout of that commit, in which the checks run
 //
 // The agent may do what it likes with its tree and its repository: rewrite the

@@ -25,7 +25,8 @@ type Workspace struct {
 	git    *git
 	tree   os.FileInfo // of the agent's tree, as it was made
 
-	outside string // paths that the agent's tree was made without, each ended by NUL
+	submodules []fetched
+	outside    string // paths that the agent's tree was made without, each ended by NUL
 
 	leaving sync.Mutex
 	mirror  *mirror // nil without one

@@ -14,6 +14,9 @@ type Environment struct {
 	Name string `json:"name,omitempty"`
 	// Allow lists the keys that touch the host and are allowed by the operator.
 	Allow []string `json:"allow,omitempty"`
+	// Submodules lists the repositories whose submodules are fetched, as HOST, HOST/OWNER or
+	// HOST/OWNER/NAME; empty: none.
+	Submodules []string `json:"submodules,omitempty"`
 	// BuildSeconds bounds a build. Zero: twenty minutes.
 	BuildSeconds int `json:"build_seconds,omitempty"`
 }

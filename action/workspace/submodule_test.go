@@ -1,0 +1,130 @@
+package workspace_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/seed-bc0cc349/anvil/action/workspace"
+)
+
+// modular makes a repository with submodules: one beside it that a relative address names,
+// one elsewhere, one whose commit is gone, and one by a scheme that nothing is fetched by.
+func modular(t *testing.T) (url, commit, dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	for _, name := range []string{"acme/lib", "other/tool"} {
+		at := filepath.Join(dir, name)
+		write(t, at, "file", name+"\n")
+		git(t, at, "init", "-q", "-b", "main")
+		git(t, at, "add", "-A")
+		git(t, at, "commit", "-q", "-m", "first")
+	}
+	base := filepath.Join(dir, "acme", "web")
+	git(t, dir, "init", "-q", "-b", "main", base)
+	var text strings.Builder
+	for name, address := range map[string]string{"third/lib": "../lib", "tool": "file://" + filepath.Join(dir, "other/tool"), "gone": "../lib", "odd": "ext::touch /tmp/x"} {
+		fmt.Fprintf(&text, "[submodule %q]\n\tpath = %s\n\turl = %s\n", name, name, address)
+	}
+	write(t, base, ".gitmodules", text.String())
+	write(t, base, "a.txt", "one\n")
+	git(t, base, "add", "-A")
+	for name, commit := range map[string]string{
+		"third/lib": git(t, filepath.Join(dir, "acme/lib"), "rev-parse", "HEAD"), "tool": git(t, filepath.Join(dir, "other/tool"), "rev-parse", "HEAD"),
+		"gone": strings.Repeat("4", 40), "odd": strings.Repeat("5", 40),
+	} {
+		git(t, base, "update-index", "--add", "--cacheinfo", "160000,"+commit+","+name)
+	}
+	git(t, base, "commit", "-q", "-m", "first")
+	return "file://" + base, git(t, base, "rev-parse", "HEAD"), dir
+}
+
+// Of submodules those are fetched whose repositories the operator names; the agent has
+// their files and no repository of theirs, and what it does to them is nobody's change
+// and not what checks see.
+func TestFetchSubmodules(t *testing.T) {
+	t.Parallel()
+	url, commit, dir := modular(t)
+	for name, c := range map[string]struct {
+		allowed, there []string
+		troubles       int
+	}{
+		"none":             {nil, nil, 0},
+		"another host":     {[]string{"github.com"}, nil, 0},
+		"beside it":        {[]string{dir + "/acme"}, []string{"third/lib"}, 1},
+		"by name":          {[]string{dir + "/acme/lib"}, []string{"third/lib"}, 1},
+		"a part of a name": {[]string{dir + "/acme/li", dir + "/oth"}, nil, 0},
+		"all":              {[]string{dir}, []string{"third/lib", "tool"}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := prepare(t, url, commit)
+			a, err := w.Absent(t.Context())
+			if err != nil || len(a.Submodules) != 4 {
+				t.Fatalf("%+v %v", a, err)
+			}
+			there, troubles := w.FetchSubmodules(t.Context(), a.Submodules, c.allowed)
+			if !slices.Equal(there, c.there) || len(troubles) != c.troubles {
+				t.Errorf("there are %v, with %v", there, troubles)
+			}
+			want := []string{".gitmodules", "a.txt"}
+			for _, m := range there {
+				want = append(want, m+"/file")
+			}
+			if got := files(t, w.Tree()); !slices.Equal(got, want) {
+				t.Errorf("the tree has %v, want %v", got, want)
+			}
+			if status := git(t, w.Tree(), "status", "--short"); status != "" {
+				t.Errorf("the agent sees as changed\n%s", status)
+			}
+			for _, m := range there {
+				if _, err := os.Lstat(filepath.Join(w.Tree(), m, ".git")); err == nil {
+					t.Errorf("%s has a repository of its own", m)
+				}
+				write(t, w.Tree(), m+"/file", "changed\n")
+				write(t, w.Tree(), m+"/new", "new\n")
+			}
+			write(t, w.Tree(), "a.txt", "two\n")
+			r, err := w.Collect(t.Context(), "m")
+			if err != nil || !slices.Equal(r.Files, []workspace.Change{{Status: "M", Path: "a.txt"}}) {
+				t.Fatalf("collected %+v: %v", r, err)
+			}
+			for name, checkout := range map[string]func() (string, error){
+				"after":  func() (string, error) { return w.Checkout(t.Context(), r, "verify") },
+				"before": func() (string, error) { return w.CheckoutBefore(t.Context(), r, "before") },
+			} {
+				tree, err := checkout()
+				if got := files(t, tree); err != nil || !slices.Equal(got, want) {
+					t.Errorf("%s: checks see %v, %v", name, got, err)
+				}
+				for _, m := range there {
+					if text := read(t, tree, m+"/file"); text == "changed\n" {
+						t.Errorf("%s: checks see what the agent made of %s", name, m)
+					}
+				}
+			}
+		})
+	}
+}
+
+// An address is one that anybody reads in the same way, and a host's other repositories
+// are not those that are allowed.
+func TestAddressesOfSubmodules(t *testing.T) {
+	t.Parallel()
+	allowed := []string{"github.com/acme", "git.example:8443/one/two"}
+	for address, want := range map[string]bool{
+		"https://github.com/acme/lib": true, "https://GitHub.com/Acme/lib.git": true, "../lib.git": true, "./../lib": true, "https://git.example:8443/one/two.git": true,
+		"https://github.com/acme": true, "https://github.com/acme-evil/lib": false, "https://github.com/evil/lib": false, "../../evil/lib": false,
+		"https://github.com/acme/../evil/lib": false, "https://github.com/acme/%2e%2e/evil/lib": false, "https://github.com/evil/../acme/lib": false,
+		"https://u:p@github.com/acme/lib": false, "http://github.com/acme/lib": false, "ssh://github.com/acme/lib": false, "git@github.com:acme/lib": false,
+		"https://github.com.evil.example/acme/lib": false, "https://github.com:8443/acme/lib": false, "https://git.example/one/two": false, "https://git.example:8443/one": false,
+		"https://github.com/acme/lib?x": false, "https://github.com/acme/lib#x": false, "file:///github.com/acme/lib": false, "/github.com/acme/lib": false, "": false, "-u./x": false, "ext::sh": false,
+	} {
+		if got := workspace.MayFetch("https://github.com/acme/web.git", address, allowed); got != want {
+			t.Errorf("%q: %v", address, got)
+		}
+	}
+}
