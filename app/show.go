@@ -105,7 +105,7 @@ func Show(ctx context.Context, cfg *config.Config, id anvil.TaskID) (*Shown, err
 func shownOf(story anvil.Story, calls []anvil.ModelCall) *Shown {
 	command := story.Task.Command
 	v := &Shown{
-		Task: string(story.Task.ID), State: string(story.Run().State), Repository: story.Session.Repository.FullName(), Issue: story.Session.Issue,
+		Task: string(story.Task.ID), State: string(story.Run().State), Repository: story.Session.Repository.FullName(), Issue: story.Session.Number(),
 		Requester: command.Requester.Login, Instruction: command.Prompt.Instruction, Branch: story.Session.Branch, PullRequest: story.Session.PullRequest,
 		CreatedAt: story.Task.CreatedAt, ClosedAt: story.Task.ClosedAt, Problem: story.Run().Problem, Usage: story.Usage, Events: map[string]int{}, told: notify.Plain(notify.Of(story)),
 	}

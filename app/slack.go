@@ -70,7 +70,7 @@ func slackOf(cfg *config.Config, s *store.Store, hub *github.App, decider *intak
 		place.Offer = links.Offer
 	}
 	for _, r := range cfg.Slack.Repositories {
-		place.Repositories = append(place.Repositories, intake.SlackRepository{Name: r.Repository, Keywords: r.Keywords, Channels: r.Channels})
+		place.Repositories = append(place.Repositories, intake.SlackRepository{Name: r.Repository, Keywords: r.Keywords, Channels: r.Channels, Untracked: r.Relay == "none"})
 	}
 	if decider.Places == nil {
 		decider.Places = map[string]intake.Place{}

@@ -69,6 +69,11 @@ type SlackRepository struct {
 	// Channels are ids of channels, such as C024BE91L, in which it is meant where no
 	// keyword says otherwise. Default: none.
 	Channels []string `yaml:"channels"`
+
+	// Relay is issue, which opens a tracking issue in the repository for each thread in
+	// which work is asked for, so that the work is visible where the code lives, or none:
+	// then the thread in Slack and the pull request tell everything. Default: issue.
+	Relay string `yaml:"relay"`
 }
 
 var (
@@ -99,6 +104,9 @@ func (c *Config) checkSlack(ps *Problems) {
 			ps.add(CodeSlack, path+".repository", "Write OWNER/NAME, each once", "%q is not a repository, or is there before", shown(r.Repository))
 		} else {
 			names = append(names, name)
+		}
+		if r.Relay != "" && r.Relay != "issue" && r.Relay != "none" {
+			ps.add(CodeSlack, path+".relay", "Write issue or none, or leave it out for issue", "%q is no way to relay what is asked", shown(r.Relay))
 		}
 		for _, id := range r.Channels {
 			if !slackChannel.MatchString(id) {

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
 	"strings"
 	"time"
 )
@@ -242,11 +243,22 @@ type RemovedHidden struct {
 type Session struct {
 	ID          SessionID
 	Repository  Repository
-	Issue       int
+	Issue       int    // below zero: it has none, see [Untracked]
 	Ordinal     int    // 1 for the thread's first session, then 2, …
 	Branch      string // anvil/<issue>-<slug>, without refs/heads/
 	PullRequest int    // 0 until there is one
 	CreatedAt   time.Time
+}
+
+// Number is the number of the session's issue, or 0 if it has none.
+func (s Session) Number() int { return max(0, s.Issue) }
+
+// Untracked stands in the place of an issue's number for a thread outside of GitHub that
+// has no tracking issue. It is below zero, and the same for the same thread.
+func Untracked(place, thread string) int {
+	h := fnv.New64a()
+	h.Write([]byte(place + "/" + thread))
+	return -1 - int(h.Sum64()>>12)
 }
 
 // Task is one instruction in a session.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -206,9 +207,12 @@ func (p *Slack) take(ctx context.Context, d anvil.Delivery, told slackTold, thre
 		if thread.URL, err = p.API.Permalink(ctx, told.Channel, told.Thread); err != nil {
 			return anvil.Ruling{}, err
 		}
-		about := SlackTracking{Repository: repo, Requester: who, URL: thread.URL, Title: request.Command.Thread.Title, Text: request.Command.Prompt.Instruction}
-		if thread.Issue, err = p.Track(ctx, thread, about); err != nil {
-			return anvil.Ruling{}, err
+		if p.relays(repo) {
+			if thread.Issue, err = p.Track(ctx, thread, SlackTracking{Repository: repo, Requester: who, URL: thread.URL, Title: request.Command.Thread.Title, Text: request.Command.Prompt.Instruction}); err != nil {
+				return anvil.Ruling{}, err
+			}
+		} else {
+			thread.Issue = anvil.Untracked(thread.Place, thread.Thread)
 		}
 		thread.Repository = repo.ID
 	}
@@ -218,6 +222,11 @@ func (p *Slack) take(ctx context.Context, d anvil.Delivery, told slackTold, thre
 	}
 	request.Command.Thread.Issue = thread.Issue
 	return p.Take(ctx, request, reader, d.ReceivedAt)
+}
+
+// relays reports whether what is asked for a repository in Slack gets a tracking issue there.
+func (p *Slack) relays(repo anvil.Repository) bool {
+	return !slices.ContainsFunc(p.Repositories, func(r SlackRepository) bool { return r.Untracked && strings.EqualFold(r.Name, repo.FullName()) })
 }
 
 // heard says why something is not heard; empty: it is. Mentions and buttons are, and what

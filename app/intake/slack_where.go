@@ -19,6 +19,7 @@ import (
 type SlackRepository struct {
 	Name               string
 	Keywords, Channels []string
+	Untracked          bool // what is asked for it gets no tracking issue
 }
 
 // choiceWithin is how long a request waits for its repository.

@@ -253,7 +253,7 @@ func (s *Server) environment(run anvil.Run) runapi.Environment {
 func promptOf(story anvil.Story) runapi.Prompt {
 	taken := story.Task.Command.Prompt
 	p := runapi.Prompt{
-		Instruction: taken.Instruction, IssueNumber: story.Session.Issue,
+		Instruction: taken.Instruction, IssueNumber: story.Session.Number(),
 		IssueTitle: taken.IssueTitle, IssueBody: taken.IssueBody, Digest: taken.Digest,
 	}
 	for _, run := range story.Runs {

@@ -10,6 +10,9 @@ import (
 // Subject is one line for the pull request and its commit.
 func Subject(d Document) string {
 	line := strings.TrimRight(d.Subject.Line(maxSubject), ".")
+	if line == "" && d.InSlack {
+		return "Work that was asked for in Slack"
+	}
 	if line == "" {
 		return fmt.Sprintf("Work on issue %d", d.Issue)
 	}
@@ -29,6 +32,8 @@ func Commit(d Document) string {
 // such place.
 func where(d Document) string {
 	switch {
+	case d.InSlack:
+		return " in Slack"
 	case d.Issue == 0:
 		return " by hand"
 	case d.OnPull:

@@ -19,6 +19,7 @@ type Document struct {
 	Took  time.Duration // from asking to the end; 0 while open
 
 	Issue       int
+	InSlack     bool          // there is no issue: it was asked for in Slack, and is told there
 	OnPull      bool          // Issue is a pull request that is not Anvil's
 	PullRequest int           // 0 until there is one
 	PullURL     string        // its address; empty until this task has published to it

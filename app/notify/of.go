@@ -17,7 +17,7 @@ func Of(s anvil.Story) Document {
 	run, command := s.Run(), s.Task.Command
 	d := Document{
 		Task: string(s.Task.ID), Phase: phaseOf(s), Attempt: run.Attempt,
-		Issue: s.Session.Issue, OnPull: command.Thread.PullRequest && s.Session.Issue == command.Thread.Issue, PullRequest: s.Session.PullRequest, Branch: sanitize.From(s.Session.Branch), Base: sanitize.From(run.BaseRef), BaseCommit: run.BaseCommit,
+		Issue: s.Session.Number(), InSlack: s.Session.Issue < 0, OnPull: command.Thread.PullRequest && s.Session.Issue == command.Thread.Issue, PullRequest: s.Session.PullRequest, Branch: sanitize.From(s.Session.Branch), Base: sanitize.From(run.BaseRef), BaseCommit: run.BaseCommit,
 		Requester: person(command.Requester), Asked: sanitize.From(command.Prompt.Instruction), Handed: command.Wordless(), Subject: subject(s),
 		Question: questionOf(run), Notices: noticesOf(s), Environment: environmentOf(run), Absent: absentOf(run), Debug: run.Report != nil && run.Report.Debug, Spans: spansOf(run), Cost: Usage(s.Usage),
 		Answer: answerOf(run), Verification: verificationOf(run), Change: changeOf(run), Run: run.Placement.URL,

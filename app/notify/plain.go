@@ -13,7 +13,7 @@ func Plain(d Document) string {
 	if d.Asked.Empty() {
 		line("  %s handed over issue %d: %s", d.Requester.Login, d.Issue, d.Subject.Plain(200))
 	} else {
-		line("  %s asked on issue %d: %s", d.Requester.Login, d.Issue, d.Asked.Plain(200))
+		line("  %s asked%s: %s", d.Requester.Login, where(d), d.Asked.Plain(200))
 	}
 	if d.PullRequest != 0 {
 		line("  pull request #%d from %s", d.PullRequest, d.Branch.Plain(250))

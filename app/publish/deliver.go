@@ -190,6 +190,9 @@ func (d *Deliverer) stillAllowed(ctx context.Context, story anvil.Story) error {
 // stillThere makes sure that there is a thread to publish for. Its webhook may have
 // been missed.
 func (d *Deliverer) stillThere(ctx context.Context, story anvil.Story) error {
+	if story.Session.Number() == 0 {
+		return nil
+	}
 	there, err := d.GitHub.IssueIsThere(ctx, story.Session.Repository, story.Session.Issue)
 	if err != nil || there {
 		return err

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 )
@@ -69,6 +70,9 @@ func (s *Store) openSession(ctx context.Context, tx *sql.Tx, thread anvil.Thread
 		return v, err
 	}
 	v.Branch = fmt.Sprintf("anvil/%d-%s", thread.Issue, anvil.Slug(thread.Title))
+	if thread.Issue < 0 {
+		v.Branch = fmt.Sprintf("anvil/%s-%s", strings.ToLower(string(v.ID)), anvil.Slug(thread.Title))
+	}
 	if v.Ordinal > 1 { // a slug has no full stop, so no other title of the issue gives this name
 		v.Branch = fmt.Sprintf("%s.%d", v.Branch, v.Ordinal)
 	}

@@ -46,6 +46,9 @@ var getComments = define(Tool{
 	if _, _, err := c.begin(ctx, c.thread(), anvil.Use{}); err != nil {
 		return nil, err
 	}
+	if c.story.Session.Number() == 0 {
+		return nil, noIssue
+	}
 	repo := c.story.Session.Repository
 	all, whole, err := c.GitHub.Comments(ctx, repo, c.story.Session.Issue)
 	if err != nil {

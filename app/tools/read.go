@@ -43,7 +43,7 @@ var getTask = define(Tool{
 	verify, _ := run.Rules.Checks(command.Options)
 	return task{
 		Task: c.story.Task.ID, Instruction: command.Prompt.Instruction, Requester: command.Requester.Login,
-		Repository: c.story.Session.Repository.FullName(), IssueNumber: c.story.Session.Issue,
+		Repository: c.story.Session.Repository.FullName(), IssueNumber: c.story.Session.Number(),
 		IssueTitle: command.Prompt.IssueTitle, IssueBody: command.Prompt.IssueBody,
 		BaseBranch: run.BaseRef, BaseCommit: run.BaseCommit, Branch: c.story.Session.Branch, PullRequest: c.story.Session.PullRequest,
 		Attempt: run.Attempt, Verify: verify,
@@ -69,6 +69,9 @@ var getIssue = define(Tool{
 	if _, _, err := c.begin(ctx, c.thread(), anvil.Use{}); err != nil {
 		return nil, err
 	}
+	if c.story.Session.Number() == 0 {
+		return nil, noIssue
+	}
 	now, err := c.GitHub.Issue(ctx, c.story.Session.Repository, c.story.Session.Issue)
 	if err != nil {
 		return nil, err
@@ -84,8 +87,15 @@ var getIssue = define(Tool{
 	return answer, nil
 })
 
+// noIssue answers for a task that was asked for outside of GitHub and is tracked there by no
+// issue.
+var noIssue = deny("this task has no issue; get_task has what was asked.", "Go on without it.")
+
 // thread is the issue as the audit trail names it.
 func (c *caller) thread() string {
+	if c.story.Session.Number() == 0 {
+		return c.story.Session.Repository.FullName()
+	}
 	return fmt.Sprintf("%s#%d", c.story.Session.Repository.FullName(), c.story.Session.Issue)
 }
 
