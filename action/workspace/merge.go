@@ -77,6 +77,9 @@ func (w *Workspace) Merge(ctx context.Context, head, ancestor string) (conflicts
 			return err
 		})
 	}
+	if err == nil {
+		err = w.bringBack(ctx, changed)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("merge %s into %s: %w", head, w.base, err)
 	}

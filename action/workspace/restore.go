@@ -63,6 +63,9 @@ func (w *Workspace) Restore(ctx context.Context, bundle, head string, limit int6
 		git(paths, "checkout-index", "--force", "--quiet", "-z", "--stdin")
 		return err
 	})
+	if err == nil {
+		err = w.bringBack(ctx, changed)
+	}
 	if err != nil {
 		undone := w.remake(ctx)
 		return 0, errors.Join(fmt.Errorf("restore checkpoint: %w", err), undone)

@@ -100,6 +100,35 @@ func (w *Workspace) wasLeftOut(paths string) string {
 	return b.String()
 }
 
+// bringBack has git look again at changed paths that the agent's tree was made without: what
+// an earlier run did to them counts, and that a file is not there is then its removal.
+func (w *Workspace) bringBack(ctx context.Context, changed []Change) error {
+	var paths strings.Builder
+	for _, c := range changed {
+		paths.WriteString(c.Path + "\x00")
+	}
+	back := w.wasLeftOut(paths.String())
+	if back == "" {
+		return nil
+	}
+	for _, index := range []string{w.path("base.index"), w.path("agent", "repository.git", "worktrees", "tree", "index")} {
+		if _, err := w.git.run(ctx, command{
+			gitDir: w.path("base.git"), args: []string{"update-index", "-z", "--no-skip-worktree", "--stdin"}, stdin: back,
+			env: []string{"GIT_WORK_TREE=" + w.Tree(), "GIT_INDEX_FILE=" + index},
+		}); err != nil {
+			return err
+		}
+	}
+	var rest strings.Builder
+	for name := range strings.SplitAfterSeq(w.outside, "\x00") {
+		if name != "" && !strings.Contains("\x00"+back, "\x00"+name) {
+			rest.WriteString(name)
+		}
+	}
+	w.outside = rest.String()
+	return nil
+}
+
 // LeftOut is how many files of the base commit the agent's tree was made without, and which
 // of the source's directories the base commit does not have.
 func (w *Workspace) LeftOut() (files int, missing []string) {

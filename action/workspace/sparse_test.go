@@ -161,3 +161,53 @@ func TestASpareTreeThatIsSparse(t *testing.T) {
 		}
 	}
 }
+
+// What an earlier run removed, changed and added beyond the directories, or a merge brings,
+// stays so in a run whose tree has nothing of it.
+func TestASparseTreeTakesOverWhatIsBeyondIt(t *testing.T) {
+	t.Parallel()
+	url, commit := large(t)
+	dir := strings.TrimPrefix(url, "file://")
+	change := func(tree string) {
+		write(t, tree, "services/mail/m.go", "changed\n")
+		write(t, tree, "new/n.go", "new\n")
+		if err := os.Remove(filepath.Join(tree, "docs/d.md")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []workspace.Change{{Status: "D", Path: "docs/d.md"}, {Status: "A", Path: "new/n.go"}, {Status: "M", Path: "services/mail/m.go"}}
+	whole := narrow(t, url, commit, "")
+	change(whole.Tree())
+	saved, err := whole.Checkpoint(t.Context(), "m", room)
+	if err != nil {
+		t.Fatal(err)
+	}
+	git(t, dir, "checkout", "-q", "-b", "branch")
+	change(dir)
+	git(t, dir, "add", "-A")
+	git(t, dir, "commit", "-q", "-m", "beyond")
+	for name, take := range map[string]func(w *workspace.Workspace) error{
+		"a checkpoint": func(w *workspace.Workspace) error {
+			_, err := w.Restore(t.Context(), saved.Bundle, saved.Commit, room)
+			return err
+		},
+		"a merge": func(w *workspace.Workspace) error {
+			conflicts, err := w.Merge(t.Context(), git(t, dir, "rev-parse", "branch"), commit)
+			if len(conflicts) > 0 {
+				t.Errorf("conflicts: %v", conflicts)
+			}
+			return err
+		},
+	} {
+		w := narrow(t, url, commit, "", "lib")
+		if err := take(w); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if r, err := w.Checkpoint(t.Context(), "m", room); err != nil || !slices.Equal(r.Files, want) {
+			t.Errorf("%s, saved: %+v, %v", name, r, err)
+		}
+		if r, err := w.Collect(t.Context(), "m"); err != nil || r == nil || !slices.Equal(r.Files, want) {
+			t.Errorf("%s, collected: %+v, %v", name, r, err)
+		}
+	}
+}
