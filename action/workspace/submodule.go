@@ -53,7 +53,7 @@ func (w *Workspace) FetchSubmodules(ctx context.Context, all []Submodule, allowe
 		if err != nil || !permitted(allowed, address) {
 			continue // told as absent
 		}
-		if info, err := os.Lstat(filepath.Join(w.Tree(), filepath.FromSlash(m.Path))); err != nil || !info.IsDir() {
+		if !vacant(w.Tree(), m.Path) {
 			continue // outside of a sparse tree
 		}
 		if len(w.submodules) == maxSubmodules {
@@ -102,10 +102,25 @@ func (w *Workspace) fill(ctx context.Context, tree string, f fetched) error {
 	return errors.Join(err, os.RemoveAll(filepath.Join(to, ".git")), os.RemoveAll(own), os.MkdirAll(to, 0o755))
 }
 
+// vacant reports whether the tree has an empty directory at a path, as git makes one for a
+// submodule. Where an agent removed the submodule, anything may be there, and a link to
+// anywhere above it.
+func vacant(tree, name string) bool {
+	at := tree
+	for part := range strings.SplitSeq(name, "/") {
+		at = filepath.Join(at, part)
+		if info, err := os.Lstat(at); err != nil || !info.IsDir() {
+			return false
+		}
+	}
+	inside, err := os.ReadDir(at)
+	return err == nil && len(inside) == 0
+}
+
 // fillAll puts the submodules that were fetched into a fresh tree, where it has their directories.
 func (w *Workspace) fillAll(ctx context.Context, tree string) error {
 	for _, f := range w.submodules {
-		if _, err := os.Lstat(filepath.Join(tree, filepath.FromSlash(f.Path))); err != nil {
+		if !vacant(tree, f.Path) {
 			continue
 		}
 		if err := w.fill(ctx, tree, f); err != nil {

@@ -110,6 +110,73 @@ func TestFetchSubmodules(t *testing.T) {
 	}
 }
 
+// What an agent put in a submodule's place, or in that of a directory above it, is checked
+// as it is: nothing is written through its links, and no file of its change is lost.
+func TestSubmodulesWhosePlaceIsTaken(t *testing.T) {
+	t.Parallel()
+	url, commit, dir := modular(t)
+	outside := t.TempDir()
+	write(t, outside, "lib", "not yours\n")
+	for name, c := range map[string]struct {
+		take func(tree string)
+		want []string // of the submodules' places
+	}{
+		"by a link above it, to a file outside": {func(tree string) {
+			remove(t, tree, "third")
+			link(t, outside, filepath.Join(tree, "third"))
+		}, []string{"tool/file"}},
+		"by a link to an empty directory": {func(tree string) {
+			remove(t, tree, "tool")
+			link(t, t.TempDir(), filepath.Join(tree, "tool"))
+		}, []string{"third/lib/file"}},
+		"by a file": {func(tree string) {
+			remove(t, tree, "tool")
+			write(t, tree, "tool", "a file now\n")
+		}, []string{"third/lib/file", "tool"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := prepare(t, url, commit)
+			a, err := w.Absent(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if there, _ := w.FetchSubmodules(t.Context(), a.Submodules, []string{dir}); len(there) != 2 {
+				t.Fatalf("fetched %v", there)
+			}
+			c.take(w.Tree())
+			r, err := w.Collect(t.Context(), "m")
+			if err != nil || r == nil {
+				t.Fatalf("collected %+v: %v", r, err)
+			}
+			tree, err := w.Checkout(t.Context(), r, "verify")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, want := files(t, tree), append([]string{".gitmodules", "a.txt"}, c.want...); !slices.Equal(got, want) {
+				t.Errorf("checks see %v, want %v", got, want)
+			}
+			if read(t, outside, "lib") != "not yours\n" {
+				t.Error("a file outside of the tree was written to")
+			}
+		})
+	}
+}
+
+func remove(t *testing.T, tree, name string) {
+	t.Helper()
+	if err := os.RemoveAll(filepath.Join(tree, name)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func link(t *testing.T, to, at string) {
+	t.Helper()
+	if err := os.Symlink(to, at); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // An address is one that anybody reads in the same way, and a host's other repositories
 // are not those that are allowed.
 func TestAddressesOfSubmodules(t *testing.T) {
