@@ -195,7 +195,9 @@ func Run(ctx context.Context, o Options) (err error) {
 	if s.slack != nil {
 		s.say("  the thread    %s", s.slack.URL)
 	}
-	s.say("  issue         %s/%s/issues/%d", s.hub.URL, s.repo.FullName(), s.issue.Number)
+	if at, _, told := strings.Cut(result.CommentURL, "#"); told { // from Slack it is an issue of its own
+		s.say("  issue         %s", at)
+	}
 	if result.PullRequest != nil {
 		s.say("  pull request  %s", result.PullRequest.URL)
 	}
