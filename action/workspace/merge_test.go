@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/seed-bc0cc349/anvil/action/workspace"
 )
 
 // A merge finds what the two sides changed since they went apart, renames included, without
@@ -104,5 +106,36 @@ func TestMerge(t *testing.T) {
 		if _, err := prepare(t, url, base).Merge(t.Context(), names[0], names[1]); err == nil {
 			t.Errorf("%s is merged", what)
 		}
+	}
+}
+
+// A branch that moves a submodule is not merged, since the tree of files that comes of a
+// merge can't tell of it, and the move would be undone without a word; one that removes
+// a submodule is.
+func TestMergeOfABranchThatMovesASubmodule(t *testing.T) {
+	t.Parallel()
+	url, first, dir := modular(t)
+	work := filepath.Join(dir, "acme", "web")
+	commit := func(branch string, change ...string) string {
+		git(t, work, "checkout", "-q", "-b", branch, first)
+		git(t, work, append([]string{"update-index"}, change...)...)
+		git(t, work, "commit", "-q", "-m", branch)
+		return git(t, work, "rev-parse", "HEAD")
+	}
+	write(t, work, "b.txt", "of the base\n")
+	base := commit("base", "--add", "b.txt")
+	moved := commit("moved", "--add", "--cacheinfo", "160000,"+strings.Repeat("6", 40)+",third/lib")
+	gone := commit("gone", "--force-remove", "third/lib")
+
+	if _, err := prepare(t, url, base).Merge(t.Context(), moved, first); err == nil || !strings.Contains(err.Error(), "third/lib") {
+		t.Errorf("a branch that moves third/lib is merged: %v", err)
+	}
+	w := prepare(t, url, base)
+	if conflicts, err := w.Merge(t.Context(), gone, first); err != nil || len(conflicts) > 0 {
+		t.Fatalf("in conflict are %q, %v", conflicts, err)
+	}
+	r, err := w.Collect(t.Context(), "m")
+	if err != nil || r == nil || !slices.Equal(r.Files, []workspace.Change{{Status: "D", Path: "third/lib"}}) {
+		t.Errorf("collected %+v: %v", r, err)
 	}
 }

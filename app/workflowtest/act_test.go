@@ -142,14 +142,22 @@ jobs:
       - id: anvil
         uses: seed-bc0cc349/anvil@main
         with: { server: "http://127.0.0.1:1", task: "${{ inputs.task }}", nonce: n }
-      - run: echo "after $TASK, $RESULT"
-        env: { TASK: "${{ steps.anvil.outputs.task }}", RESULT: "${{ steps.anvil.outputs.result }}" }
+      - run: echo "after $TASK, $RESULT, $OUTCOME, $PULL, $BRANCH, $COST, $CACHE, $DEBUG"
+        env:
+          TASK: ${{ steps.anvil.outputs.task }}
+          RESULT: ${{ steps.anvil.outputs.result }}
+          OUTCOME: ${{ steps.anvil.outputs.outcome }}
+          PULL: ${{ steps.anvil.outputs.pull-request }}
+          BRANCH: ${{ steps.anvil.outputs.branch }}
+          COST: ${{ steps.anvil.outputs.cost }}
+          CACHE: ${{ steps.anvil.outputs.cache }}
+          DEBUG: ${{ steps.anvil.outputs.debug }}
 `
 	path, seenIn := stubDir(t)
 	w := newTown(t, map[string]string{".github/workflows/own.yml": workflow}, path, "WORKFLOWTEST_SEEN="+seenIn)
 	w.hub.StartRun(w.repo, w.person, "own.yml", "main", map[string]string{"task": "t1"})
 	run := w.finished()
-	if log := w.hub.WorkflowJobLog(run.ID); !strings.Contains(log, "after t1, unchanged") {
+	if log := w.hub.WorkflowJobLog(run.ID); !strings.Contains(log, "after t1, unchanged, succeeded, 7, anvil/1-x, 0.1235, warm: pulled, /tmp/anvil-debug.tar.gz") {
 		t.Errorf("the outputs did not arrive; the job said:\n%s", log)
 	}
 }
