@@ -70,6 +70,10 @@ func (w *Workspace) Merge(ctx context.Context, head, ancestor string) (conflicts
 		conflicts = append(conflicts, name)
 	}
 	changed := changes(git("", "diff-tree", "-r", "-z", "--no-renames", "--name-status", w.base, tree))
+	entries := git("", "diff-tree", "-r", "-z", "--no-renames", "--raw", "--no-abbrev", w.base, tree)
+	if name := submoduleIn(entries); err == nil && name != "" {
+		err = fmt.Errorf("it changes the submodule %.200q, of which only its commit's name is here", name)
+	}
 	git("", "read-tree", tree)
 	if err == nil {
 		err = w.bring(changed, func(paths string) error {
@@ -85,6 +89,19 @@ func (w *Workspace) Merge(ctx context.Context, head, ancestor string) (conflicts
 	}
 	slices.Sort(conflicts)
 	return slices.Compact(conflicts), nil
+}
+
+// submoduleIn returns the path of a submodule that is new or moved in what diff-tree --raw
+// -z tells. A tree of files can't say of which commit a submodule is, so that what is
+// collected of it has the base commit's.
+func submoduleIn(raw string) string {
+	fields := strings.Split(raw, "\x00")
+	for i := 0; i+1 < len(fields); i += 2 { // what it is, then its path
+		if modes := strings.Fields(fields[i]); len(modes) > 1 && modes[1] == "160000" {
+			return fields[i+1]
+		}
+	}
+	return ""
 }
 
 // maxMarked is how much of a file is looked at for marks, in bytes.
