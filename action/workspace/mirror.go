@@ -109,13 +109,19 @@ func (m *mirror) close() error {
 // spare is the tree that waits beside the mirror for the next run.
 func (m *mirror) spare() spare { return spare{strings.TrimSuffix(m.dir, ".git") + ".spare"} }
 
+// spareTime is how long a run waits for its turn: longer than a process that was just
+// started has the files of the one that started it, and shorter than making a tree takes.
+const spareTime = 50 * time.Millisecond
+
 // spareTurn lets one run at a time make the spare tree or take it; the others do without.
-func (m *mirror) spareTurn() (*os.File, error) {
+func (m *mirror) spareTurn(ctx context.Context) (*os.File, error) {
+	ctx, cancel := context.WithTimeout(ctx, spareTime)
+	defer cancel()
 	turn, err := os.OpenFile(m.spare().dir+".lock", os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(turn.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := lock(ctx, turn, syscall.LOCK_EX); err != nil {
 		return nil, errors.Join(err, turn.Close())
 	}
 	return turn, nil

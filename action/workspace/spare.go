@@ -56,7 +56,7 @@ func (w *Workspace) MakeSpare(ctx context.Context) error {
 	if m == nil || made == "" {
 		return nil
 	}
-	turn, err := m.spareTurn()
+	turn, err := m.spareTurn(ctx)
 	if err != nil {
 		return nil // another run is about it
 	}
@@ -103,7 +103,7 @@ func (w *Workspace) useSpare(ctx context.Context, own, to string) error {
 	if w.mirror == nil || !w.source.Spare {
 		return errNoSpare
 	}
-	taken, err := w.takeSpare()
+	taken, err := w.takeSpare(ctx)
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func (w *Workspace) useSpare(ctx context.Context, own, to string) error {
 }
 
 // takeSpare moves the spare into the workspace: from there on it is nobody else's.
-func (w *Workspace) takeSpare() (spare, error) {
+func (w *Workspace) takeSpare(ctx context.Context) (spare, error) {
 	there, taken := w.mirror.spare(), spare{w.path("spare")}
 	if _, err := os.Lstat(there.dir); err != nil {
 		return taken, errNoSpare
@@ -133,7 +133,7 @@ func (w *Workspace) takeSpare() (spare, error) {
 	if err := ours(there.dir); err != nil {
 		return taken, err
 	}
-	turn, err := w.mirror.spareTurn()
+	turn, err := w.mirror.spareTurn(ctx)
 	if err != nil {
 		return taken, errNoSpare // another run has it or makes it
 	}

@@ -224,6 +224,31 @@ func TestASpareTreeForRunsBesideEachOther(t *testing.T) {
 	}
 }
 
+// Runs that make one at the same time do not spoil each other's.
+func TestSpareTreesMadeBesideEachOther(t *testing.T) {
+	t.Parallel()
+	url, first, second := origin(t)
+	m := onWarmMachine(t, url)
+	var makers []*workspace.Workspace
+	for n := range 6 {
+		makers = append(makers, m.run([]string{first, second}[n%2]))
+	}
+	var all sync.WaitGroup
+	for _, w := range makers {
+		all.Go(func() {
+			if err := w.MakeSpare(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	w := m.run(second)
+	if !w.Spared || w.Trouble != nil {
+		t.Errorf("spared: %v, %v", w.Spared, w.Trouble)
+	}
+	m.same(w, second)
+}
+
 // Neither a run that may not, nor one whose mirror is begun anew, starts in it; and a
 // spare tree that is there stays as it is.
 func TestASpareTreeIsLeftAlone(t *testing.T) {
