@@ -25,6 +25,7 @@ const tip = "1111111111111111111111111111111111111111"
 // contents is a repository with a default branch and nothing else, but perhaps a
 // pull request in a state.
 type contents struct {
+	empty       bool // the repository has no commit
 	rules, pull string
 	has         string // a commit in the history of every branch
 }
@@ -42,6 +43,9 @@ func (c contents) MergeBase(context.Context, anvil.Repository, string, string) (
 }
 
 func (c contents) DefaultBranchCommit(context.Context, anvil.Repository) (string, string, error) {
+	if c.empty {
+		return "", "", fmt.Errorf("branch main: %w", github.ErrNotFound)
+	}
 	return "main", tip, nil
 }
 
@@ -307,6 +311,7 @@ func TestWhatCannotStartTellsWhyAndWhatToDo(t *testing.T) {
 		answer   error
 		code     anvil.Code
 	}{
+		{"a repository without a commit", contents{empty: true}, anvil.Options{}, nil, "REPO_EMPTY"},
 		{"no such base", contents{}, anvil.Options{Base: "dev"}, nil, "BASE_MISSING"},
 		{"rules that are not YAML", contents{rules: "verify: [a"}, anvil.Options{}, nil, "POLICY_SYNTAX"},
 		{"rules with an unknown key", contents{rules: "verfy: x"}, anvil.Options{}, nil, "POLICY_INVALID"},

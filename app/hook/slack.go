@@ -60,15 +60,10 @@ func (h *Slack) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	var outer struct{ Type, Challenge string }
 	_ = json.Unmarshal(told.Payload, &outer) // unwrapSlack saw that it is JSON
-	switch {
-	case told.Kind == slack.KindEvent && outer.Type == "url_verification":
+	if told.Kind == slack.KindEvent && outer.Type == "url_verification" {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		fmt.Fprint(w, outer.Challenge)
-		return
-	case told.Kind == slack.KindEvent && outer.Type == "app_rate_limited":
-		h.log.Error("Slack holds back events of this workspace, because too many came in an hour: what is said there meanwhile is not heard", "code", "SLK_LIMITED")
-		answer(w, http.StatusOK, Answer{Status: "ignored", Code: "SLK_LIMITED"})
 		return
 	}
 	said, err := h.take(r.Context(), told)
@@ -94,6 +89,11 @@ func (h *Slack) Take(ctx context.Context, t slack.Told) error {
 }
 
 func (h *Slack) take(ctx context.Context, t slack.Told) (Answer, error) {
+	var outer struct{ Type string }
+	if _ = json.Unmarshal(t.Payload, &outer); t.Kind == slack.KindEvent && outer.Type == "app_rate_limited" {
+		h.log.Error("Slack holds back events of this workspace, because too many came in an hour: what is said there meanwhile is not heard", "code", "SLK_LIMITED")
+		return Answer{Status: "ignored", Code: "SLK_LIMITED"}, nil
+	}
 	id := slackID(t)
 	if id == "" {
 		return Answer{Status: "ignored", Code: "WH_UNHANDLED"}, nil

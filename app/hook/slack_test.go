@@ -1,6 +1,7 @@
 package hook_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -125,6 +126,29 @@ func TestTalkOfSlackIsNotStored(t *testing.T) {
 		if w := callSlack(s, "application/json", slackEvent("Ev1", inner), slackNow, nil); w.Code != 200 || len(s.got) != 0 {
 			t.Errorf("%s: %d, stored %d", name, w.Code, len(s.got))
 		}
+	}
+}
+
+// What Slack holds back is lost, so the operator hears of it, whichever way it was told.
+func TestSlackHoldsEventsBack(t *testing.T) {
+	t.Parallel()
+	const body = `{"type":"app_rate_limited","team_id":"T1","minute_rate_limited":1,"api_app_id":"A1"}`
+	var log bytes.Buffer
+	s := &tray{}
+	door := hook.NewSlack(slackSecret, s, func() time.Time { return slackNow }, slog.New(slog.NewTextHandler(&log, nil)))
+	if err := door.Take(t.Context(), slack.Told{Kind: slack.KindEvent, Payload: []byte(body)}); err != nil {
+		t.Error(err)
+	}
+	r := httptest.NewRequest("POST", "/api/slack", strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	slacktest.Sign(r.Header, slackSecret, slackNow, []byte(body))
+	w := httptest.NewRecorder()
+	door.ServeHTTP(w, r)
+	if w.Code != 200 || !strings.Contains(w.Body.String(), "SLK_LIMITED") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if n := strings.Count(log.String(), "level=ERROR"); n != 2 || strings.Count(log.String(), "SLK_LIMITED") != 2 {
+		t.Errorf("the operator is told %d times, want twice:\n%s", n, log.String())
 	}
 }
 
