@@ -10,34 +10,46 @@ import (
 	"testing"
 )
 
-// Each defence that threats.md names has its tests, which exist under these names.
+// Each defence that threats.md names, and each promise in guarantees.md, has its tests, which
+// exist under these names.
 func TestEveryDefenceHasItsTests(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("threats.md")
+	there := shown(t)
+	for _, table := range []struct {
+		file, first   string // the head of its first column
+		columns, rows int
+	}{{"threats.md", "Who", 4, 50}, {"guarantees.md", "Promise", 3, 20}} {
+		checkTable(t, there, table.file, table.first, table.columns, table.rows)
+	}
+}
+
+// checkTable checks that the tests exist that the last column of a file's tables names.
+func checkTable(t *testing.T, there map[string]bool, file, first string, columns, least int) {
+	t.Helper()
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	there := shown(t)
 	named := regexp.MustCompile("`([^`]+)`")
 	rows := 0
 	for line := range strings.Lines(string(text)) {
 		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
-		if len(cells) != 4 || strings.HasPrefix(strings.TrimSpace(cells[0]), "-") || strings.TrimSpace(cells[0]) == "Who" {
+		if len(cells) != columns || strings.HasPrefix(strings.TrimSpace(cells[0]), "-") || strings.TrimSpace(cells[0]) == first {
 			continue
 		}
 		rows++
-		tests := named.FindAllStringSubmatch(cells[3], -1)
+		tests := named.FindAllStringSubmatch(cells[columns-1], -1)
 		if len(tests) == 0 {
 			t.Errorf("no test for: %s", strings.TrimSpace(line))
 		}
 		for _, m := range tests {
 			if !there[m[1]] {
-				t.Errorf("there is no %s, which is to show that nobody can%s", m[1], cells[1])
+				t.Errorf("%s: there is no %s, which is to show:%s", file, m[1], strings.Join(cells[:columns-1], "|"))
 			}
 		}
 	}
-	if rows < 50 {
-		t.Errorf("%d rows can be read", rows)
+	if rows < least {
+		t.Errorf("%s: %d rows can be read", file, rows)
 	}
 }
 
