@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/seed-bc0cc349/anvil/action/agent"
@@ -81,12 +82,17 @@ func (j *job) tell(a agent.Answer) agent.Answer {
 	return a
 }
 
-// solved returns an error if conflicts are left.
-func (j *job) solved(w *workspace.Workspace) error {
-	if j.assignment.Merge == nil {
+// solved returns an error if marks of conflicts are left, in whatever file they are now.
+func (j *job) solved(w *workspace.Workspace, r *workspace.Result) error {
+	if len(j.conflicts) == 0 {
 		return nil
 	}
-	left, err := w.Marked(j.conflicts)
+	paths := slices.Clone(j.conflicts)
+	for _, c := range r.Files {
+		paths = append(paths, c.Path)
+	}
+	slices.Sort(paths)
+	left, err := w.Marked(slices.Compact(paths))
 	if err == nil && len(left) == 0 {
 		return nil
 	}

@@ -71,7 +71,7 @@ func (j *job) perform(work, life context.Context) runapi.FinishRequest {
 		j.saver.save(life, result)
 	}
 	if workErr == nil && result != nil && !asked {
-		if workErr = j.solved(w); workErr == nil {
+		if workErr = j.solved(w, result); workErr == nil {
 			workErr = j.propose(life, result)
 		}
 	}

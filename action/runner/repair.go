@@ -48,7 +48,7 @@ func (j *job) repair(work, life context.Context, w *workspace.Workspace, e *enga
 			// By its tree: the same tree makes another commit a second later, and the
 			// bundle that is there must be the one that is handed back.
 			if !asked && !j.isVerified(result) {
-				if err = j.solved(w); err == nil {
+				if err = j.solved(w, result); err == nil {
 					err = j.propose(life, result)
 				}
 			}

@@ -77,7 +77,7 @@ func unsupported(c anvil.Command, p *payload) *anvil.Problem {
 	if p.Repository.Archived {
 		return anvil.Problemf(CodeArchived, "Unarchive the repository first", "the repository is archived, so nothing can be changed in it")
 	}
-	starts := c.Verb.Instructs() || c.Verb == anvil.VerbRetry
+	starts := c.Verb.Instructs() || c.Verb == anvil.VerbRetry || c.Verb == anvil.VerbRebase || c.Verb == anvil.VerbRepair || c.Verb == anvil.VerbReview
 	switch {
 	case c.Verb.Instructs() && c.Thread.PullRequest && p.Issue.State == "closed":
 		return Unsupported("a closed pull request")

@@ -210,6 +210,9 @@ func (d *Decider) act(ctx context.Context, c anvil.Command, reader Reader, came 
 		return d.open(ctx, c, reader.Offer)
 	}
 	latest, err := d.latest(ctx, c.Thread)
+	if errors.Is(err, anvil.ErrNotFound) && c.Verb == anvil.VerbRebase && c.Thread.PullRequest {
+		return d.rebaseForeign(ctx, c)
+	}
 	if errors.Is(err, anvil.ErrNotFound) {
 		return d.nothing(c), nil
 	}

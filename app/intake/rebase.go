@@ -38,3 +38,17 @@ func (d *Decider) rebase(ctx context.Context, c anvil.Command, reader Reader, la
 	}
 	return d.open(ctx, c, reader.Offer)
 }
+
+// rebaseForeign answers for a pull request that is none of ours: its branch is its author's.
+func (d *Decider) rebaseForeign(ctx context.Context, c anvil.Command) (anvil.Ruling, error) {
+	pull, err := d.GitHub.PullRequest(ctx, c.Thread.Repository, c.Thread.Issue)
+	if err != nil {
+		return anvil.Ruling{}, err
+	}
+	whose := "its branch is a person's"
+	if pull.HeadRepository != c.Thread.Repository.ID {
+		whose = "it comes from a fork, whose branches are not written to"
+	}
+	return d.refuse(c, anvil.Problemf(CodeTarget, "Ask its author to merge "+pull.Base+" into it",
+		"Anvil did not open this pull request, so it does not bring it up to date: %s", whose), ""), nil
+}
