@@ -381,6 +381,58 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+// No secret may lie where others on the machine can read it, whosever it is; the error names
+// the setting and the command, and shows nothing of the file.
+func TestSecretsThatOthersCanRead(t *testing.T) {
+	t.Parallel()
+	for name, ask := range map[string]func(file string) error{
+		"github.webhook_secret_file": func(file string) error {
+			_, err := (&Config{GitHub: GitHub{WebhookSecretFile: file}}).WebhookSecret()
+			return err
+		},
+		"github.client_secret_file": func(file string) error {
+			_, err := (&Config{GitHub: GitHub{ClientSecretFile: file}}).ClientSecret()
+			return err
+		},
+		"linear.client_secret_file": func(file string) error {
+			_, err := (&Config{Linear: Linear{ClientSecretFile: file}}).LinearClientSecret()
+			return err
+		},
+		"linear.webhook_secret_file": func(file string) error {
+			_, err := (&Config{Linear: Linear{WebhookSecretFile: file}}).LinearWebhookSecret()
+			return err
+		},
+		"slack.bot_token_file": func(file string) error {
+			_, err := slackSecret(file, "", "slack.bot_token", "xoxb-")
+			return err
+		},
+	} {
+		file := filepath.Join(t.TempDir(), "secret")
+		if err := os.WriteFile(file, []byte("xoxb-hunter2"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := ask(file); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := os.Chmod(file, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		err := ask(file)
+		if err == nil {
+			t.Errorf("%s: everybody may read it", name)
+			continue
+		}
+		for _, word := range []string{CodeSecretMode, name, "chmod 600 " + file} {
+			if !strings.Contains(err.Error(), word) {
+				t.Errorf("%s: %q does not say %s", name, err, word)
+			}
+		}
+		if strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %q shows the file's content", name, err)
+		}
+	}
+}
+
 func TestWebhookSecrets(t *testing.T) {
 	t.Parallel()
 	for content, want := range map[string]string{"s3cret": "s3cret", "s3cret\n": "s3cret", "s3cret\r\n": "s3cret", " a b ": " a b ", "": "", "\n": "", " \n": ""} {
