@@ -141,10 +141,13 @@ func (w *Workspace) bring(changed []Change, write func(paths string) error) erro
 	return write(rest.String())
 }
 
-// remake makes the agent's tree and repository anew.
+// remake makes the agent's tree and repository anew, with the submodules that it had.
 func (w *Workspace) remake(ctx context.Context) error {
 	if err := os.RemoveAll(w.path("agent")); err != nil {
 		return fmt.Errorf("make tree again: %w", err)
 	}
-	return w.makeTree(ctx)
+	if err := w.makeTree(ctx); err != nil {
+		return err
+	}
+	return w.fillAll(ctx, w.Tree())
 }

@@ -1,6 +1,7 @@
 package workspace_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/seed-bc0cc349/anvil/action/workspace"
+	"github.com/seed-bc0cc349/anvil/app/runapi"
 )
 
 // modular makes a repository with submodules: one beside it that a relative address names,
@@ -174,6 +176,34 @@ func link(t *testing.T, to, at string) {
 	t.Helper()
 	if err := os.Symlink(to, at); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Where a checkpoint can't be restored, the tree that is made anew has its submodules again.
+func TestSubmodulesAfterABrokenCheckpoint(t *testing.T) {
+	t.Parallel()
+	url, base, dir := modular(t)
+	work := filepath.Join(dir, "acme", "web")
+	write(t, dir, "entry", "100644 blob "+git(t, work, "rev-parse", base+":a.txt")+"\t"+strings.Repeat("n", 300)+"\n")
+	tree := git(t, work, "-c", "alias.long=!git mktree < "+filepath.Join(dir, "entry"), "long") // git writes a name that no file can have
+	head := git(t, work, "commit-tree", tree, "-p", base, "-m", "m")
+	git(t, work, "update-ref", runapi.BundleRef, head)
+	bundle := filepath.Join(dir, "bundle")
+	git(t, work, "bundle", "create", "-q", bundle, runapi.BundleRef, "^"+base)
+
+	w := prepare(t, url, base)
+	a, err := w.Absent(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if there, _ := w.FetchSubmodules(t.Context(), a.Submodules, []string{dir}); len(there) != 2 {
+		t.Fatalf("fetched %v", there)
+	}
+	if _, err := w.Restore(t.Context(), bundle, head, room); err == nil || errors.Is(err, workspace.ErrCheckpoint) {
+		t.Fatalf("restored: %v", err)
+	}
+	if got, want := files(t, w.Tree()), []string{".gitmodules", "a.txt", "third/lib/file", "tool/file"}; !slices.Equal(got, want) {
+		t.Errorf("the tree has %v, want %v", got, want)
 	}
 }
 
