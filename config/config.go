@@ -231,7 +231,9 @@ type Engine struct {
 	// PassEnv names variables of the job that the engine may see, besides PATH,
 	// HOME and the like. Default: none. What is named here can be read by the
 	// agent and by every program that it starts. Variables with which a job
-	// proves itself (ACTIONS_*, GITHUB_TOKEN, ANVIL_*) are refused.
+	// proves itself (ACTIONS_*, GITHUB_TOKEN, ANVIL_*) are refused. GOPROXY,
+	// npm_config_registry and the like are seen without the user and password in
+	// their addresses unless they are named here.
 	PassEnv []string `yaml:"pass_env"`
 }
 

@@ -57,10 +57,15 @@ func TestEnvironment(t *testing.T) {
 		"GITHUB_TOKEN=canary", "ACTIONS_ID_TOKEN_REQUEST_TOKEN=canary", "RUNNER_TEMP=canary", "INPUT_NONCE=canary",
 		"ANVIL_NONCE=canary", "anvil_nonce=canary", "AWS_SECRET_ACCESS_KEY=canary", "LD_PRELOAD=canary", "GIT_CONFIG_COUNT=canary",
 		"BASH_ENV=canary", "NODE_OPTIONS=canary", "malformed", "DOCKER_HOST=canary",
+		"GOPROXY=https://canary:can@ary@a.example/go,https://canary@b.example|direct", "npm_config_registry=https://canary:@c.example/@scope/", "GOFLAGS=-mod=mod",
+		"GONOPROXY=https://u:p@asked.example",
 	}
-	env, refused := confine.Environment(job, "/own/home", "/own/tmp", []string{"MODEL_URL", "GITHUB_TOKEN", "Anvil_nonce", "HOME"})
+	env, refused := confine.Environment(job, "/own/home", "/own/tmp", []string{"MODEL_URL", "GITHUB_TOKEN", "Anvil_nonce", "HOME", "GONOPROXY"})
 	slices.Sort(env)
-	want := []string{"CI=true", "GIT_TERMINAL_PROMPT=0", "GOCACHE=/cache", "HOME=/own/home", "LANG=C", "MODEL_URL=x", "PATH=/bin", "TMPDIR=/own/tmp"}
+	want := []string{
+		"CI=true", "GIT_TERMINAL_PROMPT=0", "GOCACHE=/cache", "GOFLAGS=-mod=mod", "GONOPROXY=https://u:p@asked.example", "GOPROXY=https://a.example/go,https://b.example|direct",
+		"HOME=/own/home", "LANG=C", "MODEL_URL=x", "PATH=/bin", "TMPDIR=/own/tmp", "npm_config_registry=https://c.example/@scope/",
+	}
 	if !slices.Equal(env, want) {
 		t.Errorf("got  %q\nwant %q", env, want)
 	}

@@ -1,6 +1,7 @@
 package confine
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -24,7 +25,8 @@ var always = []string{"CI=true", "GIT_TERMINAL_PROMPT=0"}
 
 // Environment returns the environment of an untrusted program: from the job's
 // own only what the allow list or pass names, and home and tmp in place of the
-// job's. refused are the names of pass that no program may have.
+// job's. What only the allow list names comes without the users in its addresses. refused
+// are the names of pass that no program may have.
 func Environment(job []string, home, tmp string, pass []string) (env, refused []string) {
 	for _, name := range pass {
 		if belongsToJob(name) {
@@ -36,14 +38,21 @@ func Environment(job []string, home, tmp string, pass []string) (env, refused []
 		if !ok || belongsToJob(name) || name == "HOME" || name == "TMPDIR" {
 			continue
 		}
-		if slices.Contains(allowed, name) || slices.Contains(pass, name) {
+		switch {
+		case slices.Contains(pass, name):
 			env = append(env, entry)
+		case slices.Contains(allowed, name):
+			env = append(env, userInfo.ReplaceAllString(entry, "$1"))
 		}
 	}
 	env = append(env, always...)
 	env = append(env, "HOME="+home, "TMPDIR="+tmp)
 	return env, refused
 }
+
+// userInfo is a user, perhaps with a password, in an address: a registry of the job's may
+// want one, and no proxy passes it on.
+var userInfo = regexp.MustCompile(`(://)[^/?#\s,|]*@`)
 
 func belongsToJob(name string) bool {
 	upper := strings.ToUpper(name)
