@@ -48,6 +48,11 @@ func (d *Deliverer) pushSigned(ctx context.Context, story anvil.Story, run anvil
 			if err := quarantine.Push(ctx, d.GitHub.CloneURL(repo), token, carrier, "refs/"+ref, ""); err != nil {
 				return made{}, d.pushProblem(err, run, branch, old)
 			}
+			defer func() { // its commit has done its duty, whatever became of the other
+				if err := d.Signing.DeleteRef(ctx, repo, ref); err != nil {
+					d.Log.Warn("a ref is left behind", "run", run.ID, "ref", "refs/"+ref, "error", err)
+				}
+			}()
 			sha, signed, err := d.Signing.CreateCommit(ctx, repo, github.NewCommit{Tree: run.Verdict.Tree, Parents: run.Parents(), Message: d.Words.CommitMessage(story)})
 			if err != nil {
 				return made{}, err
@@ -66,9 +71,6 @@ func (d *Deliverer) pushSigned(ctx context.Context, story anvil.Story, run anvil
 			}
 			if err != nil {
 				return made{}, err
-			}
-			if err := d.Signing.DeleteRef(ctx, repo, ref); err != nil {
-				d.Log.Warn("a ref is left behind", "run", run.ID, "ref", "refs/"+ref, "error", err)
 			}
 			return made{url: sha}, nil
 		})
