@@ -235,7 +235,8 @@ func (l *Links) mac(words ...string) string {
 	return base64.RawURLEncoding.EncodeToString(m.Sum(nil))
 }
 
-// idOf is what an address's secret is known by: whoever reads the database has no address.
+// idOf is what an address's secret is known by, so that an offer does not give it away. (The
+// reply that told the address is kept with its delivery; ten minutes later it is worth nothing.)
 func idOf(secret string) string {
 	sum := sha256.Sum256([]byte(secret))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
