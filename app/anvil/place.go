@@ -8,6 +8,9 @@ type Origin struct {
 	Thread  string `json:"thread"`            // such as an agent session of Linear's
 	Message string `json:"message,omitempty"` // with the words; empty where a gesture without words asked
 	Person  string `json:"person,omitempty"`
+	// Respond is an address of the place at which answers to this are taken for a while,
+	// where the app itself may not speak; empty: there is none.
+	Respond string `json:"respond,omitempty"`
 }
 
 // PlaceThread is a thread outside of GitHub. Its work goes on in an issue at GitHub, the

@@ -27,7 +27,8 @@ type slackTold struct {
 	Bot       string // id of the app's bot, where Slack tells it
 	Command   string
 	Files     []slackFile
-	Ephemeral bool // only the person sees the message whose button was pressed
+	Respond   string // an address that takes answers to a command
+	Ephemeral bool   // only the person sees the message whose button was pressed
 }
 
 // parseSlack reads a delivery.
@@ -118,11 +119,12 @@ func (t *slackTold) command(body []byte) error {
 		Channel string `json:"channel_id"`
 		Command string
 		Text    string
+		Respond string `json:"response_url"`
 	}
 	if err := json.Unmarshal(body, &p); err != nil {
 		return err
 	}
-	t.Team, t.User, t.Channel, t.Command, t.Text = p.Team, p.User, p.Channel, p.Command, p.Text
+	t.Team, t.User, t.Channel, t.Command, t.Text, t.Respond = p.Team, p.User, p.Channel, p.Command, p.Text, p.Respond
 	return nil
 }
 
@@ -133,7 +135,7 @@ func (t slackTold) mentions() bool { return t.Bot != "" && strings.Contains(t.Te
 func (t slackTold) thread() string { return t.Channel + "/" + t.Thread }
 
 func (t slackTold) origin() anvil.Origin {
-	o := anvil.Origin{Place: PlaceSlack, Thread: t.thread(), Message: t.Message, Person: t.User}
+	o := anvil.Origin{Place: PlaceSlack, Thread: t.thread(), Message: t.Message, Person: t.User, Respond: t.Respond}
 	if t.Thread == "" { // a command has no message
 		o.Thread = t.Channel + "/"
 	}

@@ -20,6 +20,7 @@ type SlackTalk interface {
 	Edit(ctx context.Context, channel, ts string, m slack.Message) error
 	Find(ctx context.Context, channel, thread, key string, since time.Time) (ts string, found bool, err error)
 	Whisper(ctx context.Context, channel, thread, user string, m slack.Message) error
+	Respond(ctx context.Context, address string, m slack.Message) error
 	React(ctx context.Context, channel, ts, name string) error
 	Working(ctx context.Context, channel, thread string, is bool) error
 	Upload(ctx context.Context, channel, thread string, p slack.Picture) error
@@ -185,10 +186,24 @@ func (p *Slack) Answer(ctx context.Context, d anvil.Delivery) error {
 		_, err = p.post(ctx, "", "slack/"+r.Origin.Thread+"/reply/"+string(d.ID), r.Origin.Thread, p.Words.Answer(r), "")
 	default:
 		_, err = once(ctx, p.Store, "slack/"+r.Origin.Thread+"/reply/"+string(d.ID), "", nil, func() (made, error) {
-			return made{}, p.Talk.Whisper(ctx, channel, root, r.Origin.Person, p.Words.Answer(r))
+			return made{}, p.whisper(ctx, r)
 		})
 	}
 	return p.later(err, "delivery "+string(d.ID))
+}
+
+// whisper tells an answer to its person alone: at the address that Slack gave for it, as
+// long as it takes answers, for the app may not be where a command was typed.
+func (p *Slack) whisper(ctx context.Context, r anvil.Reply) error {
+	m := p.Words.Answer(r)
+	if r.Origin.Respond != "" {
+		err := p.Talk.Respond(ctx, r.Origin.Respond, m)
+		if f := slack.AsError(err); f == nil || f.Kind != slack.NotFound {
+			return err
+		}
+	}
+	channel, root := inSlack(r.Origin.Thread)
+	return p.Talk.Whisper(ctx, channel, root, r.Origin.Person, m)
 }
 
 // key is what a message carries.

@@ -22,6 +22,7 @@ type Config struct {
 // Client speaks to Slack as one app in one workspace.
 type Client struct {
 	api *api.Client
+	url string // of the Web API
 	now func() time.Time
 	log *slog.Logger
 
@@ -36,7 +37,7 @@ func New(c Config) *Client {
 		api.OptionAPIURL(c.URL), api.OptionAppLevelToken(c.AppToken),
 		api.OptionHTTPClient(&http.Client{Timeout: 15 * time.Second}),
 	}
-	return &Client{api: api.New(c.BotToken, options...), now: c.Clock, log: c.Log, paused: map[string]time.Time{}}
+	return &Client{url: c.URL, api: api.New(c.BotToken, options...), now: c.Clock, log: c.Log, paused: map[string]time.Time{}}
 }
 
 // Self is who the app is in its workspace.

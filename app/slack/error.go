@@ -123,6 +123,8 @@ func (c *Client) failed(op, lane string, err error) error {
 		}
 	case isStatus && status.Code == http.StatusTooManyRequests:
 		e.Kind, e.Until = RateLimited, c.pause(lane, 30*time.Second)
+	case isStatus && (status.Code == http.StatusNotFound || status.Code == http.StatusGone):
+		e.Kind = NotFound
 	case isStatus:
 		e.Kind = Unavailable
 	case errors.Is(err, context.Canceled):
