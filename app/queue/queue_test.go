@@ -191,13 +191,15 @@ func TestLaterIsNotAFailure(t *testing.T) {
 	t.Parallel()
 	db := database(t)
 	called := make(chan time.Time, 10)
-	at := time.Now().Add(1500 * time.Millisecond)
+	var at time.Time // set by the first call, however late that comes; the second one is after it
 	q := prepared(t, db, Hop{Name: "ask", Handle: func(_ context.Context, key string) error {
-		called <- time.Now()
+		now := time.Now()
+		defer func() { called <- now }()
 		switch {
 		case key == "tomorrow":
-			return &Later{At: time.Now().Add(24 * time.Hour), Reason: "the rate limit"}
-		case time.Now().Before(at):
+			return &Later{At: now.Add(24 * time.Hour), Reason: "the rate limit"}
+		case at.IsZero():
+			at = now.Add(1500 * time.Millisecond).Truncate(time.Millisecond) // as the database keeps it
 			return &Later{At: at, Reason: "the rate limit"}
 		}
 		return nil
