@@ -72,15 +72,8 @@ func (s *Store) Archives(ctx context.Context, id anvil.RunID) (map[string]anvil.
 
 // ForgetArchives drops what was stored before a time, and reports how many there
 // were. The stored bytes are for whoever clears away what nothing refers to.
-func (s *Store) ForgetArchives(ctx context.Context, before time.Time) (n int64, err error) {
-	err = s.write(ctx, nil, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `DELETE FROM archives WHERE stored_at < $1`, micros(before))
-		if err != nil {
-			return err
-		}
-		n, err = res.RowsAffected()
-		return err
-	})
+func (s *Store) ForgetArchives(ctx context.Context, before time.Time) (int64, error) {
+	n, err := s.remove(ctx, `DELETE FROM archives WHERE stored_at < $1`, micros(before))
 	if err != nil {
 		return 0, fmt.Errorf("forget archives: %w", err)
 	}

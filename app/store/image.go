@@ -54,15 +54,8 @@ func (s *Store) Image(ctx context.Context, id anvil.RunID, key string) (anvil.Im
 
 // ForgetImages drops what was not used since a time, and reports how many there were.
 // The stored bytes are for whoever clears away what nothing refers to.
-func (s *Store) ForgetImages(ctx context.Context, since time.Time) (n int64, err error) {
-	err = s.write(ctx, nil, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `DELETE FROM images WHERE used_at < $1`, micros(since))
-		if err != nil {
-			return err
-		}
-		n, err = res.RowsAffected()
-		return err
-	})
+func (s *Store) ForgetImages(ctx context.Context, since time.Time) (int64, error) {
+	n, err := s.remove(ctx, `DELETE FROM images WHERE used_at < $1`, micros(since))
 	if err != nil {
 		return 0, fmt.Errorf("forget images: %w", err)
 	}

@@ -226,6 +226,19 @@ func (s *Store) write(ctx context.Context, next []anvil.Job, f func(tx *sql.Tx) 
 	return nil
 }
 
+// remove runs one DELETE in a transaction of its own and reports how many rows it took.
+func (s *Store) remove(ctx context.Context, query string, args ...any) (n int64, err error) {
+	err = s.write(ctx, nil, func(tx *sql.Tx) error {
+		res, err := tx.ExecContext(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		n, err = res.RowsAffected()
+		return err
+	})
+	return n, err
+}
+
 // querier is what reads need: the database or a transaction.
 type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
