@@ -50,6 +50,22 @@ func number(name string) (n float64) {
 	return n
 }
 
+// inJob is how both jobs start: the inputs and the job's own variables are read, and
+// what is wrong with them ends it before do is called.
+func inJob(options func() (standalone.Options, error), do func(*cobra.Command, standalone.Job, standalone.Options) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, _ []string) error {
+		o, err := options()
+		if err != nil {
+			return err
+		}
+		job, err := standalone.JobOf(os.Getenv)
+		if err != nil {
+			return err
+		}
+		return do(cmd, job, o)
+	}
+}
+
 func prepare() *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
@@ -61,15 +77,7 @@ func prepare() *cobra.Command {
 	}
 	options := standaloneFlags(cmd)
 	cmd.Flags().StringVar(&file, "assignment", "assignment.json", "the file to write")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		o, err := options()
-		if err != nil {
-			return err
-		}
-		job, err := standalone.JobOf(os.Getenv)
-		if err != nil {
-			return err
-		}
+	cmd.RunE = inJob(options, func(cmd *cobra.Command, job standalone.Job, o standalone.Options) error {
 		story, err := standalone.Prepare(cmd.Context(), job, o, file)
 		var ignored *standalone.Ignored
 		var problem *anvil.Problem
@@ -86,7 +94,7 @@ func prepare() *cobra.Command {
 		run := story.Run()
 		fmt.Fprintf(cmd.OutOrStdout(), "Task %s for %s: %s at %.12s, engine %s %s.\n", story.Task.ID, story.Task.Command.Requester.Login, run.BaseRef, run.BaseCommit, run.Engine.Name, run.Engine.Model)
 		return job.Write([][2]string{{"proceed", "yes"}, {"task", string(story.Task.ID)}})
-	}
+	})
 	return cmd
 }
 
@@ -102,15 +110,7 @@ func publishHandover() *cobra.Command {
 	options := standaloneFlags(cmd)
 	cmd.Flags().StringVar(&from, "from", "", "the directory that anvil-runner wrote")
 	_ = cmd.MarkFlagRequired("from")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		o, err := options()
-		if err != nil {
-			return err
-		}
-		job, err := standalone.JobOf(os.Getenv)
-		if err != nil {
-			return err
-		}
+	cmd.RunE = inJob(options, func(cmd *cobra.Command, job standalone.Job, o standalone.Options) error {
 		log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 		canaries := map[string]string{"the job's token": job.Token}
 		story, err := standalone.Publish(cmd.Context(), job, o, from, app.Words(), canaries, log)
@@ -136,6 +136,6 @@ func publishHandover() *cobra.Command {
 			return p
 		}
 		return nil
-	}
+	})
 	return cmd
 }
