@@ -1,6 +1,8 @@
 package intake
 
 import (
+	"cmp"
+
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 )
 
@@ -78,12 +80,14 @@ func unsupported(c anvil.Command, p *payload) *anvil.Problem {
 		return anvil.Problemf(CodeArchived, "Unarchive the repository first", "the repository is archived, so nothing can be changed in it")
 	}
 	starts := c.Verb.Instructs() || c.Verb == anvil.VerbRetry || c.Verb == anvil.VerbRebase || c.Verb == anvil.VerbRepair || c.Verb == anvil.VerbReview
+	on := cmp.Or(p.Issue, p.PullRequest) // a review tells of the pull request alone
 	switch {
-	case c.Verb.Instructs() && c.Thread.PullRequest && p.Issue.State == "closed":
+	case on == nil:
+	case c.Verb.Instructs() && c.Thread.PullRequest && on.State == "closed":
 		return Unsupported("a closed pull request")
-	case starts && p.Issue.State == "closed" && !c.Thread.PullRequest:
+	case starts && on.State == "closed" && !c.Thread.PullRequest:
 		return Unsupported("a closed issue")
-	case starts && p.Issue.Locked:
+	case starts && on.Locked:
 		return Unsupported("a locked conversation")
 	}
 	return nil

@@ -175,7 +175,7 @@ func (p *Slack) working(ctx context.Context, s anvil.Story, t anvil.PlaceThread)
 func (p *Slack) Answer(ctx context.Context, d anvil.Delivery) error {
 	r := *d.Reply
 	defer p.serial.lock(r.Origin.Thread)()
-	channel, root := inSlack(r.Origin.Thread)
+	channel, _ := inSlack(r.Origin.Thread)
 	err := error(nil)
 	if r.Reaction == "+1" && r.Origin.Message != "" {
 		err = p.Talk.React(ctx, channel, r.Origin.Message, "thumbsup")
