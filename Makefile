@@ -7,6 +7,8 @@ AGENTS = $(CURDIR)/.work/agents
 CODEX = @openai/codex@0.169.0
 CLAUDE = @anthropic-ai/claude-code@2.1.330
 OPENCODE = opencode-ai@1.18.33
+# GitHub's own parser of workflows, and what makes it one file.
+PARSER = @actions/workflow-parser@0.3.61 esbuild@0.28.2
 INSPECTOR = @modelcontextprotocol/inspector@1.0.3
 # By which the simulated Linear and Slack are tried.
 LINEAR = @linear/sdk@98.0.0
@@ -37,9 +39,10 @@ test-agents: ## the real Codex CLI and Claude Code, installed by npm, from an is
 	ANVIL_AGENTS=$(AGENTS)/node_modules/.bin go test -count=1 -timeout 10m -run 'TestReal' ./action/agent ./app/apptest ./app/gateway/modeltest ./app/tools ./app/linear/lineartest ./app/slack/slacktest
 
 .PHONY: test-workflows
-test-workflows: ## run the workflow files and action.yml themselves, under act, against the simulated GitHub
+test-workflows: ## run the workflow files and action.yml themselves, under act, against the simulated GitHub, and read by GitHub's own parser
 	go build -modfile=.ci/tools/go.mod -o bin/ github.com/nektos/act github.com/rhysd/actionlint/cmd/actionlint
-	ANVIL_ACT=$(CURDIR)/bin/act ANVIL_ACTIONLINT=$(CURDIR)/bin/actionlint go test -count=1 -timeout 10m -run TestWorkflow ./app/workflowtest
+	.ci/agents $(CURDIR)/.work/parser $(PARSER)
+	ANVIL_WORKFLOW_PARSER=$(CURDIR)/.work/parser/node_modules ANVIL_ACT=$(CURDIR)/bin/act ANVIL_ACTIONLINT=$(CURDIR)/bin/actionlint go test -count=1 -timeout 10m -run TestWorkflow ./app/workflowtest
 
 .PHONY: test-hostile
 test-hostile: ## a hostile agent in the agent's place: each attack and what it reached; needs bubblewrap or Docker

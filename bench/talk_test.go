@@ -70,15 +70,15 @@ func (w *town) published(t *testing.T) (asked []githubtest.Entry) {
 	w.post(t, fmt.Sprintf("/repos/%s/issues/%d/comments", w.small.repo.FullName(), issue.Number), map[string]string{"body": "/anvil engine=writer verify=true write a word"})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	rocket := func() bool {
+	told := func() bool { // the comment may have to wait for its pace
+		rocket, comment := false, false
 		for _, e := range w.hub.Ledger()[before:] {
-			if e.Method == "POST" && strings.HasSuffix(e.Path, "/reactions") && strings.Contains(string(e.Request), "rocket") && e.Status != 0 {
-				return true
-			}
+			rocket = rocket || e.Method == "POST" && strings.HasSuffix(e.Path, "/reactions") && strings.Contains(string(e.Request), "rocket") && e.Status != 0
+			comment = comment || e.Method == "PATCH" && strings.Contains(e.Path, "/issues/comments/") && strings.Contains(string(e.Request), "ready for you") && e.Status != 0
 		}
-		return false
+		return rocket && comment
 	}
-	if err := w.hub.WaitFor(ctx, rocket); err != nil {
+	if err := w.hub.WaitFor(ctx, told); err != nil {
 		t.Fatalf("the task did not come to a pull request: %v", err)
 	}
 	w.quiet(t)
