@@ -32,6 +32,7 @@ import (
 	"github.com/seed-bc0cc349/anvil/app"
 	"github.com/seed-bc0cc349/anvil/app/github/githubtest"
 	"github.com/seed-bc0cc349/anvil/app/slack/slacktest"
+	"github.com/seed-bc0cc349/anvil/app/web"
 	"github.com/seed-bc0cc349/anvil/config"
 )
 
@@ -258,10 +259,10 @@ func (s *stage) serve(ctx context.Context, dir string, served chan<- error) (add
 	const secret = "the demo's webhook secret, known to nobody else on this machine"
 	gh := s.hub.CreateApp(githubtest.App{
 		Slug: "anvil", WebhookURL: "http://" + address + app.PathHook, WebhookSecret: secret,
-		Permissions: app.Permissions, Events: app.Events,
+		Permissions: app.Permissions, Events: app.Events, CallbackURLs: []string{"http://" + address + web.PathCallback},
 	})
 	s.hub.Install(gh.ID, s.repo.Owner.ID, s.repo.ID)
-	files := map[string]string{"app.pem": gh.PrivateKeyPEM, "webhook-secret": secret}
+	files := map[string]string{"app.pem": gh.PrivateKeyPEM, "webhook-secret": secret, "client-secret": gh.ClientSecret}
 	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			return "", err
@@ -272,6 +273,7 @@ func (s *stage) serve(ctx context.Context, dir string, served chan<- error) (add
 		"github": map[string]any{
 			"url": s.hub.URL, "app_id": gh.ID,
 			"private_key_file": filepath.Join(dir, "app.pem"), "webhook_secret_file": filepath.Join(dir, "webhook-secret"),
+			"client_id": gh.ClientID, "client_secret_file": filepath.Join(dir, "client-secret"),
 		},
 		// Nobody counts requests here, and whoever watches wants to see each step.
 		"limits":  map[string]any{"edit_every": "1s"},

@@ -127,7 +127,7 @@ func (m Message) shown(names map[string]string) shown {
 		case json.Unmarshal(b.Text, &text) == nil && text.Text != "":
 			out.Parts = append(out.Parts, part{HTML: toHTML(text.Text, names)})
 		case json.Unmarshal(b.Text, &plain) == nil && plain != "":
-			out.Parts = append(out.Parts, part{HTML: toHTML(html.EscapeString(plain), names)})
+			out.Parts = append(out.Parts, part{HTML: toHTML(markdownLink.ReplaceAllString(html.EscapeString(strings.ReplaceAll(plain, "**", "*")), "<$2|$1>"), names)})
 		}
 		for _, e := range b.Elements {
 			switch words, isText := e.Text.(string); {
@@ -152,7 +152,9 @@ func (m Message) shown(names map[string]string) shown {
 var (
 	angled = regexp.MustCompile(`<([^<>|]+)(?:\|([^<>]*))?>`)
 	strong = regexp.MustCompile(`(^|[\s>])\*([^*\n]+)\*`)
-	coded  = regexp.MustCompile("`([^`\n]+)`")
+	// of a block of Markdown
+	markdownLink = regexp.MustCompile(`\[([^\[\]\n]+)\]\((https?://[^\s()<>]+)\)`)
+	coded        = regexp.MustCompile("`([^`\n]+)`")
 )
 
 // toHTML is a text of Slack's for a browser: links, people, bold and code, and nothing else.
