@@ -66,7 +66,7 @@ func New(config Config) (*Inspector, error) {
 	if err := os.MkdirAll(config.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the quarantine directory: %w", err)
 	}
-	if err := sweep(config.Dir); err != nil {
+	if err := sweep(config.Dir, os.RemoveAll); err != nil {
 		return nil, err
 	}
 	if config.Canaries == nil {

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -71,6 +72,35 @@ func TestLeftoversOfACrashAreSwept(t *testing.T) {
 	left, _ := os.ReadDir(s.dir)
 	if len(left) != 1 || left[0].Name() != "note" {
 		t.Errorf("left: %v", left)
+	}
+}
+
+// A git of the server that crashed may still write into its quarantine: a new server starts all
+// the same, and takes away what it can. Anything else that keeps it from that is told.
+func TestAQuarantineThatIsStillWrittenToKeepsNobodyFromStarting(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, name := range []string{"1", "2", "3"} {
+		if err := os.Mkdir(filepath.Join(dir, prefix+name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fails := func(why error) func(string) error {
+		return func(path string) error {
+			if strings.HasSuffix(path, "1") {
+				return &os.PathError{Op: "unlinkat", Path: path, Err: why}
+			}
+			return os.RemoveAll(path)
+		}
+	}
+	if err := sweep(dir, fails(syscall.ENOTEMPTY)); err != nil {
+		t.Error(err)
+	}
+	if left, _ := os.ReadDir(dir); len(left) != 1 {
+		t.Errorf("left: %v", left)
+	}
+	if err := sweep(dir, fails(syscall.EACCES)); err == nil {
+		t.Error("nothing is said of a quarantine that cannot be removed")
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/seed-bc0cc349/anvil/app/git"
 )
@@ -14,16 +15,22 @@ import (
 // prefix marks the directories that belong to quarantines.
 const prefix = "quarantine-"
 
-// sweep removes the quarantines that an earlier process left in dir.
-func sweep(dir string) error {
+// sweep removes the quarantines that an earlier process left in dir. A git that it had
+// started may have outlived it, and write there for a moment yet: what cannot be taken away
+// because of that is left to the next start. Nobody uses it meanwhile. remove is
+// [os.RemoveAll].
+func sweep(dir string, remove func(string) error) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return fmt.Errorf("sweeping quarantines: %w", err)
 	}
 	var failed []error
 	for _, entry := range entries {
-		if strings.HasPrefix(entry.Name(), prefix) {
-			failed = append(failed, os.RemoveAll(filepath.Join(dir, entry.Name())))
+		if !strings.HasPrefix(entry.Name(), prefix) {
+			continue
+		}
+		if err := remove(filepath.Join(dir, entry.Name())); !errors.Is(err, syscall.ENOTEMPTY) {
+			failed = append(failed, err)
 		}
 	}
 	if err := errors.Join(failed...); err != nil {
