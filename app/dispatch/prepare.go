@@ -99,7 +99,8 @@ func (p *Preparer) settle(ctx context.Context, story anvil.Story) (Settled, erro
 				"pull request #%d was merged or closed before this task's turn came", number)
 		}
 		if story.Task.Command.Verb == anvil.VerbRebase {
-			return s, p.merge(ctx, story, pull, &s)
+			err = p.merge(ctx, story, pull, &s)
+			return s, err
 		}
 	}
 	if s.BaseRef == branch {
@@ -136,18 +137,16 @@ func (p *Preparer) merge(ctx context.Context, story anvil.Story, pull github.Pul
 		}
 		return sha, err
 	}
-	var err error
 	var m anvil.Merge
-	if s.BaseRef, m.Head = pull.Base, ""; err == nil {
-		s.BaseCommit, err = at(pull.Base)
+	var err error
+	s.BaseRef = pull.Base
+	if s.BaseCommit, err = at(pull.Base); err != nil {
+		return err
 	}
-	if err == nil {
-		m.Head, err = at(story.Session.Branch)
+	if m.Head, err = at(story.Session.Branch); err != nil {
+		return err
 	}
-	if err == nil {
-		m.Ancestor, err = p.GitHub.MergeBase(ctx, repo, s.BaseCommit, m.Head)
-	}
-	if err != nil {
+	if m.Ancestor, err = p.GitHub.MergeBase(ctx, repo, s.BaseCommit, m.Head); err != nil {
 		return err
 	}
 	switch m.Ancestor {
