@@ -79,10 +79,11 @@ func (a *Announcer) Announce(ctx context.Context, key string) error {
 	elsewhere := make(chan error, 1)
 	go func() { elsewhere <- a.elsewhere(ctx, story) }() // neither waits for the other's outage
 	var again error
-	all := []func(context.Context, anvil.Story) error{a.react, a.comment, a.ask, a.panel, a.conclude, a.answerReview}
-	if thread(story) < 0 { // there is no issue to tell it on, until somebody asks on the pull request
-		all = all[3:]
+	var all []func(context.Context, anvil.Story) error
+	if thread(story) >= 0 { // else there is no issue to tell it on, until somebody asks on the pull request
+		all = append(all, a.react, a.comment, a.ask)
 	}
+	all = append(all, a.panel, a.conclude, a.answerReview)
 	for _, show := range all {
 		err := show(ctx, story)
 		switch {
