@@ -78,13 +78,8 @@ func (l *Links) Offer(ctx context.Context, about anvil.DeliveryID, o anvil.LinkO
 // begin sends a browser on to GitHub.
 func (l *Links) begin(w http.ResponseWriter, r *http.Request) {
 	id := idOf(r.PathValue("secret"))
-	o, problem, status := l.offer(r.Context(), id)
-	switch {
-	case problem != nil:
+	if problem, status := l.unused(r.Context(), id); problem != nil {
 		l.refuse(w, r, status, problem)
-		return
-	case o.SignedIn.ID != 0:
-		l.refuse(w, r, http.StatusGone, used)
 		return
 	}
 	cookie := rand.Text()
@@ -101,15 +96,11 @@ func (l *Links) back(w http.ResponseWriter, r *http.Request) {
 		l.refuse(w, r, http.StatusForbidden, problem)
 		return
 	}
-	o, problem, status := l.offer(r.Context(), id)
-	switch {
-	case problem != nil:
+	if problem, status := l.unused(r.Context(), id); problem != nil {
 		l.refuse(w, r, status, problem)
 		return
-	case o.SignedIn.ID != 0:
-		l.refuse(w, r, http.StatusGone, used)
-		return
-	case q.Get("code") == "":
+	}
+	if q.Get("code") == "" {
 		l.refuse(w, r, http.StatusOK, anvil.Problemf(CodeLinkRefused, "Open the link in Slack once more to try again", "GitHub was not allowed to say who you are, so nothing was linked"))
 		return
 	}
@@ -195,6 +186,15 @@ func (l *Links) offer(ctx context.Context, id string) (anvil.LinkOffer, *anvil.P
 		return o, unstored(err), http.StatusServiceUnavailable
 	}
 	return o, nil, 0
+}
+
+// unused says why nobody can sign in for an offer, if so.
+func (l *Links) unused(ctx context.Context, id string) (*anvil.Problem, int) {
+	o, problem, status := l.offer(ctx, id)
+	if problem == nil && o.SignedIn.ID != 0 {
+		return used, http.StatusGone
+	}
+	return problem, status
 }
 
 // signedIn is offer for one that somebody signed in for.
