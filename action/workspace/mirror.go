@@ -37,7 +37,7 @@ func openMirror(ctx context.Context, dir, url string) (*mirror, error) {
 	if m.held, err = os.OpenFile(filepath.Join(dir, name+".lock"), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600); err != nil {
 		return nil, err
 	}
-	if m.usedUp() && syscall.Flock(int(m.held.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
+	if m.usedUp() && lockSoon(ctx, m.held) == nil {
 		err = errors.Join(os.RemoveAll(m.dir), os.RemoveAll(m.spare().dir)) // whoever uses one holds the mirror
 	}
 	if err == nil {
@@ -82,6 +82,18 @@ func lock(ctx context.Context, f *os.File, how int) error {
 	}
 }
 
+// forkTime is how long a run waits for a lock that it can do without: longer than a process
+// that was just started keeps the files of the one that started it, and with them the lock
+// of one who has let go, and shorter than making a tree takes.
+const forkTime = 50 * time.Millisecond
+
+// lockSoon takes a lock alone, unless somebody keeps it.
+func lockSoon(ctx context.Context, f *os.File) error {
+	ctx, cancel := context.WithTimeout(ctx, forkTime)
+	defer cancel()
+	return lock(ctx, f, syscall.LOCK_EX)
+}
+
 // usedUp reports whether the mirror is to be begun anew.
 func (m *mirror) usedUp() bool {
 	if _, err := os.Lstat(filepath.Join(m.dir, "broken")); err == nil {
@@ -109,19 +121,13 @@ func (m *mirror) close() error {
 // spare is the tree that waits beside the mirror for the next run.
 func (m *mirror) spare() spare { return spare{strings.TrimSuffix(m.dir, ".git") + ".spare"} }
 
-// spareTime is how long a run waits for its turn: longer than a process that was just
-// started has the files of the one that started it, and shorter than making a tree takes.
-const spareTime = 50 * time.Millisecond
-
 // spareTurn lets one run at a time make the spare tree or take it; the others do without.
 func (m *mirror) spareTurn(ctx context.Context) (*os.File, error) {
-	ctx, cancel := context.WithTimeout(ctx, spareTime)
-	defer cancel()
 	turn, err := os.OpenFile(m.spare().dir+".lock", os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	if err := lock(ctx, turn, syscall.LOCK_EX); err != nil {
+	if err := lockSoon(ctx, turn); err != nil {
 		return nil, errors.Join(err, turn.Close())
 	}
 	return turn, nil
