@@ -9,9 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -88,6 +90,14 @@ func Environ(job []string) []string {
 // Build builds the image of a configuration in a checkout of the base commit at dir,
 // and names it image. from and to are an image cache's.
 func (c CLI) Build(ctx context.Context, dir string, configuration *Configuration, image string, from, to []string) (Built, error) {
+	// The CLI names the folder of its Dockerfile and features by the millisecond, so two builds
+	// of one account can write each other's, and one is then built of what nobody looked at.
+	temp, err := os.MkdirTemp("", "devcontainer-")
+	if err != nil {
+		return Built{}, err
+	}
+	defer os.RemoveAll(temp)
+	c.Environ = append(slices.Clone(c.Environ), "TMPDIR="+temp)
 	args := []string{
 		"build", "--workspace-folder", dir, "--config", filepath.Join(dir, filepath.FromSlash(configuration.Path)),
 		"--image-name", image, "--docker-path", c.docker(),

@@ -7,6 +7,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path"
@@ -72,6 +74,24 @@ func TestTheBuildSeesNothingOfTheJob(t *testing.T) {
 	t.Setenv("GITHUB_TOKEN", "secret-of-the-job")
 	if out, err := script(t, "env").Version(t.Context()); err != nil || strings.Contains(out, "secret-of-the-job") {
 		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// The CLI writes its Dockerfile to a folder that is named by the time; another build's must
+// not be in the same place.
+func TestABuildHasItsTemporaryFilesForItself(t *testing.T) {
+	t.Parallel()
+	c := script(t, `touch "$TMPDIR/here"; echo "in $TMPDIR." >&2; exit 3`)
+	seen := map[string]bool{}
+	for range 2 {
+		_, err := c.Build(t.Context(), "/x", &Configuration{Path: ".devcontainer.json"}, "i", nil, nil)
+		_, text := codeOf(err)
+		_, text, _ = strings.Cut(text, "in ")
+		dir, _, _ := strings.Cut(text, ".")
+		if _, err := os.Stat(dir); !filepath.IsAbs(dir) || seen[dir] || !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("built with its files in %q, before that in %v: %v", dir, seen, err)
+		}
+		seen[dir] = true
 	}
 }
 
