@@ -33,7 +33,7 @@
 // 402 and 403, so runs of that kind hear 400 instead. The end of a run, which no
 // status names, is 400 to all.
 //
-// After a crash: calls are written in batches some milliseconds after they begin
+// After a crash: calls are written in batches, a twentieth of a second after they begin
 // and after they end. What was under way counts as used with all that was reserved
 // for it; calls that began within the last batch, at most, are not known.
 //

@@ -9,9 +9,10 @@ import (
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 )
 
-// batchPause is the least time between two writes: calls that come meanwhile are
-// written together, and others get at the database.
-const batchPause = 50 * time.Millisecond
+// gather is how long a call waits for others, to be written down with them: a write has
+// to wait for the disk and takes a processor for about a millisecond, in which the events
+// of every stream stand behind it.
+const gather = 50 * time.Millisecond
 
 func (l *ledger) signal() {
 	select {
@@ -22,30 +23,27 @@ func (l *ledger) signal() {
 
 // run writes until ctx ends, and then what is left.
 func (l *ledger) run(ctx context.Context) {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
+	pause := gather
+	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-			defer cancel()
-			if err := l.flush(last); err != nil {
-				l.log.Error("model calls are lost", "error", err)
-			}
-			return
+			continue
 		case <-l.wake:
 		}
-		rest := batchPause
+		if sleep(ctx, pause) != nil {
+			continue
+		}
+		pause = gather
 		if err := l.flush(ctx); err != nil && ctx.Err() == nil {
 			l.log.Error("model calls could not be saved yet", "error", err)
-			rest = time.Second
+			pause = time.Second
 			l.signal()
 		}
-		timer.Reset(rest)
-		select {
-		case <-ctx.Done():
-		case <-timer.C:
-		}
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if err := l.flush(last); err != nil {
+		l.log.Error("model calls are lost", "error", err)
 	}
 }
 
