@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
@@ -75,6 +76,69 @@ func TestWorkflowReleasedActionStartsTheReleasedRunner(t *testing.T) {
 			}
 		})
 	}
+}
+
+// In the runner's image the program stands in a directory named by its sha256. The name
+// is believed where this account could not have put another program there; elsewhere
+// what is there is no better than what is nowhere.
+func TestWorkflowReleasedActionBelievesAPlaceThatIsFixed(t *testing.T) {
+	t.Parallel()
+	const released = "#!/bin/sh\necho released PLATFORM $$ $1\n"
+	digest := fmt.Sprintf("%x", sha256.Sum256([]byte(built(released, "linux_amd64"))))
+	tree := releaseTree(t, released)
+	if out, err := releaseAction(t, tree, "acme/anvil").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	// start runs the step with a shelf, as another account if there is one. Nothing can be
+	// downloaded, and there is nothing on its PATH, so nothing that it finds can be compared.
+	start := func(t *testing.T, shelf string, account *syscall.Credential) string {
+		cmd := scriptCommand(t, "PATH=/nowhere", "GITHUB_SERVER_URL=http://127.0.0.1:1", "RUNNER_OS=Linux", "RUNNER_ARCH=X64")
+		cmd.Env = append(append(cmd.Env, written(t, tree)...), "ANVIL_SHELF="+shelf)
+		cmd.Args[len(cmd.Args)-1], cmd.Stdin = "-s", strings.NewReader(step(t)) // another account can't read this one's files
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: account}
+		out, _ := cmd.CombinedOutput()
+		return string(out)
+	}
+	stocked := func(t *testing.T, parent string) string {
+		writeProgram(t, filepath.Join(parent, "shelf", digest, "anvil-runner"), "#!/bin/sh\necho from the shelf\n")
+		return filepath.Join(parent, "shelf")
+	}
+	t.Run("its own", func(t *testing.T) {
+		t.Parallel()
+		if said := start(t, stocked(t, t.TempDir()), nil); strings.Contains(said, "from the shelf") {
+			t.Errorf("a program of this account's own was started unread: %q", said)
+		}
+	})
+	t.Run("another's", func(t *testing.T) {
+		t.Parallel()
+		if os.Getuid() != 0 {
+			t.Skip("needs root, to have a place that another account can't change; make runner-image tries the same in the image")
+		}
+		nobody := &syscall.Credential{Uid: 65534, Gid: 65534}
+		place, err := os.MkdirTemp("/run", "anvil-shelf-") // temporary files are where all can write
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = os.RemoveAll(place) })
+		if err := os.Chmod(place, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		shelf := stocked(t, place)
+		if said := start(t, shelf, nobody); said != "from the shelf\n" {
+			t.Errorf("the program of a fixed place was not started: %q", said)
+		}
+		for _, open := range []string{filepath.Join(shelf, digest, "anvil-runner"), filepath.Join(shelf, digest), shelf, place} {
+			if err := os.Chmod(open, 0o777); err != nil {
+				t.Fatal(err)
+			}
+			if said := start(t, shelf, nobody); strings.Contains(said, "from the shelf") {
+				t.Errorf("a program was started unread although %s is open to all: %q", open, said)
+			}
+			if err := os.Chmod(open, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
 }
 
 // What does not fit together becomes no release.
