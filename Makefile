@@ -57,6 +57,10 @@ test-devcontainer: ## dev containers, Codex in one of them, and the cache of the
 	.ci/agents $(AGENTS) $(CODEX)
 	ANVIL_AGENTS=$(AGENTS)/node_modules/.bin .ci/devcontainer .ci/devcontainer-tests
 
+.PHONY: test-buildkit
+test-buildkit: ## the cache of images with a builder of one's own, a BuildKit that is built for it; takes some minutes more
+	.ci/devcontainer .ci/buildkit
+
 .PHONY: lint
 lint: ## gofmt, vet, staticcheck, actionlint, go mod tidy
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted, run gofmt -w on:"; echo "$$unformatted"; exit 1; fi

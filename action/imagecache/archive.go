@@ -137,8 +137,8 @@ func (a *archive) pack(ctx context.Context, file *os.File, image string) (int64,
 }
 
 // A layer cache has nowhere to be but in the image.
-func (a *archive) from(context.Context) []string { return nil }
-func (a *archive) to(context.Context) []string   { return nil }
+func (a *archive) from(context.Context) []string             { return nil }
+func (a *archive) to(context.Context, string, bool) []string { return nil }
 
 // bounded refuses what is too much.
 type bounded struct {

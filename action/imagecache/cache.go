@@ -82,7 +82,7 @@ type backend interface {
 	push(ctx context.Context, image, key string) (Found, error)
 	// from and to are the build's cache arguments.
 	from(ctx context.Context) []string
-	to(ctx context.Context) []string
+	to(ctx context.Context, key string, stages bool) []string
 }
 
 // limits bound the steps of a cache.
@@ -157,12 +157,13 @@ func (c *Cache) From(ctx context.Context) []string {
 	return c.backend.from(ctx)
 }
 
-// To lists what a build should leave for later ones (--cache-to): a cache in the
-// image itself, or in the registry with every stage where the builder can do that.
-func (c *Cache) To(ctx context.Context) []string {
+// To lists what a build of a key's image should leave for later ones (--cache-to): a cache
+// in the image itself. With stages it is what every stage made, in the registry, where the
+// builder can do that: the build then waits until all of it is pushed.
+func (c *Cache) To(ctx context.Context, key string, stages bool) []string {
 	ctx, cancel := context.WithTimeout(ctx, c.limits.lookup)
 	defer cancel()
-	return c.backend.to(ctx)
+	return c.backend.to(ctx, key, stages)
 }
 
 // Login returns what a build needs in its environment to pull from and push to the

@@ -346,16 +346,17 @@ func TestNoCredentialIsTold(t *testing.T) {
 	}
 }
 
-// What a build leaves for later ones depends on the builder.
+// What a build leaves for later ones depends on the builder, and on whether anybody waits
+// for it.
 func TestTo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.open()
-	repo := w.host() + "/acme/web/anvil-env"
-	for driver, want := range map[string][]string{
-		"":                 nil, // no buildx
-		"docker":           {"type=inline"},
-		"docker-container": {"type=registry,mode=max,ref=" + repo + ":" + layers(c.opts)},
+	inline, whole := []string{"type=inline"}, []string{"type=registry,mode=max,ignore-error=true,ref=" + w.host() + "/acme/web/anvil-env:stages-k"}
+	for driver, want := range map[string][2][]string{
+		"":                 {nil, nil}, // no buildx
+		"docker":           {inline, inline},
+		"docker-container": {inline, whole},
 	} {
 		path := filepath.Join(w.dir, "driver")
 		if driver != "" {
@@ -365,8 +366,35 @@ func TestTo(t *testing.T) {
 		} else if err := os.RemoveAll(path); err != nil {
 			t.Fatal(err)
 		}
-		if got := c.To(t.Context()); !slices.Equal(got, want) {
-			t.Errorf("%q: %v, want %v", driver, got, want)
+		for i, stages := range []bool{false, true} {
+			if got := c.To(t.Context(), "k", stages); !slices.Equal(got, want[i]) {
+				t.Errorf("%q, with stages %v: %v, want %v", driver, stages, got, want[i])
+			}
+		}
+	}
+}
+
+// The builder that was chosen for the machine or the job is the one that builds, although
+// the login has a configuration of its own.
+func TestLoginKeepsTheBuilder(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for name, c := range map[string]struct {
+		env  []string
+		want string
+	}{
+		"usual":           {[]string{"HOME=/home/mona"}, "/home/mona/.docker/buildx"},
+		"of a setup step": {[]string{"HOME=/home/mona", "DOCKER_CONFIG=/tmp/docker"}, "/tmp/docker/buildx"},
+		"named":           {[]string{"HOME=/home/mona", "DOCKER_CONFIG=/tmp/docker", "BUILDX_CONFIG=/tmp/builders"}, "/tmp/builders"},
+	} {
+		cache := w.open(func(o *Options) { o.Environ = append(slices.Clone(o.Environ), c.env...) })
+		env, done, err := cache.Login(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		done()
+		if got := getenv(env, "BUILDX_CONFIG"); got != c.want || getenv(env, "DOCKER_CONFIG") == "" {
+			t.Errorf("%s: the builders are looked for in %q of %v, want %q", name, got, env, c.want)
 		}
 	}
 }

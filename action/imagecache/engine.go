@@ -32,11 +32,11 @@ const drain = 2 * time.Second
 // ofClient names the variables by which a client finds its engine.
 var ofClient = []string{
 	"PATH", "HOME", "XDG_RUNTIME_DIR", "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH",
-	"CONTAINER_HOST", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR",
+	"CONTAINER_HOST", "BUILDX_BUILDER", "BUILDX_CONFIG", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR",
 }
 
-// findEngine finds the client, and where its engine is: the client of a private
-// configuration knows nothing of a context that was chosen in the usual one.
+// findEngine finds the client, and where its engine and builders are: the client of a
+// private configuration knows nothing of what was chosen in the usual one.
 func findEngine(ctx context.Context, o Options) (*engine, error) {
 	e := &engine{program: o.Docker, temp: o.Temp, secrets: &secrets{tell: o.Secret}}
 	for _, name := range ofClient {
@@ -60,6 +60,9 @@ func findEngine(ctx context.Context, o Options) (*engine, error) {
 	}
 	if e.config = getenv(o.Environ, "DOCKER_CONFIG"); e.config == "" {
 		e.config = filepath.Join(getenv(o.Environ, "HOME"), ".docker")
+	}
+	if getenv(o.Environ, "BUILDX_CONFIG") == "" {
+		e.env = append(e.env, "BUILDX_CONFIG="+filepath.Join(e.config, "buildx"))
 	}
 	if getenv(o.Environ, "DOCKER_HOST") == "" {
 		limited, cancel := context.WithTimeout(ctx, 5*time.Second)

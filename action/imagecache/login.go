@@ -114,7 +114,7 @@ func (r *registry) session(ctx context.Context) (env []string, done func(), err 
 		done()
 		return nil, nothing, fmt.Errorf("write the login: %w", err)
 	}
-	return []string{"DOCKER_CONFIG=" + dir}, done, nil
+	return []string{"DOCKER_CONFIG=" + dir, "BUILDX_CONFIG=" + getenv(r.engine.env, "BUILDX_CONFIG")}, done, nil
 }
 
 // authKey is what the client calls a registry; Docker's own has an old name there.

@@ -19,4 +19,4 @@ func (none) pull(context.Context, Found) (Image, bool, error) {
 
 func (none) push(context.Context, string, string) (Found, error) { return Found{}, nil }
 func (none) from(context.Context) []string                       { return nil }
-func (none) to(context.Context) []string                         { return nil }
+func (none) to(context.Context, string, bool) []string           { return nil }

@@ -76,13 +76,13 @@ func short(text string) string {
 	return hex.EncodeToString(sum[:6])
 }
 
-// newest is the tag that moves with each push: the newest image of a branch and
-// platform, from which a build takes what has not changed.
+// newest is the tag that moves with each push: what a build on a branch and platform takes
+// from what was built there before.
 func newest(o Options) string { return tagOf("newest-" + o.Platform + "-" + o.Branch) }
 
-// layers is the tag of the build's own cache, for builders that keep one in the
-// registry.
-func layers(o Options) string { return tagOf("layers-" + o.Platform + "-" + o.Branch) }
+// stagesOf is the tag of what every stage of a key's image made, from builders that leave
+// that in the registry.
+func stagesOf(key string) string { return tagOf("stages-" + key) }
 
 // login is how to log in at the registry, as configured or by default: at GitHub's
 // with the job's token, and never with that anywhere else.

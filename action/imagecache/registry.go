@@ -17,11 +17,11 @@ import (
 // registry keeps images in an OCI registry. Questions are asked by this process;
 // layers go straight between the registry and the engine.
 type registry struct {
-	repo           name.Repository
-	newest, layers string // tags
-	keys           *keys
-	engine         *engine
-	transport      http.RoundTripper
+	repo      name.Repository
+	newest    string // tag
+	keys      *keys
+	engine    *engine
+	transport http.RoundTripper
 }
 
 func openRegistry(o Options, e *engine) (*registry, error) {
@@ -30,7 +30,7 @@ func openRegistry(o Options, e *engine) (*registry, error) {
 		return nil, err
 	}
 	r := &registry{
-		repo: repo, newest: newest(o), layers: layers(o), engine: e, transport: patient{remote.DefaultTransport},
+		repo: repo, newest: newest(o), engine: e, transport: patient{remote.DefaultTransport},
 		keys: &keys{
 			host: repo.Registry, kind: login(o.Images), server: o.Server, secrets: e.secrets,
 			user: getenv(o.Environ, "GITHUB_ACTOR"), token: getenv(o.Environ, "GITHUB_TOKEN"),
@@ -146,13 +146,19 @@ func (r *registry) push(ctx context.Context, image, key string) (Found, error) {
 		return Found{}, errors.New("the engine did not say which digest it pushed")
 	}
 	// The moving tag is a convenience of later builds; the image is kept without it.
-	_ = r.move(ctx, m[1])
+	_ = r.move(ctx, key, m[1])
 	return Found{Key: key, Reference: tag.Name(), Digest: m[1], Bytes: r.size(ctx, m[1])}, nil
 }
 
-// move lets the branch's moving tag point to an image.
-func (r *registry) move(ctx context.Context, digest string) error {
-	d, err := remote.Get(r.repo.Digest(digest), r.options(ctx)...)
+// move lets the branch's moving tag point to what later builds should take layers from:
+// what the stages of the key's image made, if a build has left that, or else the image. A
+// builder that is given both takes the first that has a layer, and then misses the stages
+// behind it.
+func (r *registry) move(ctx context.Context, key, digest string) error {
+	d, err := remote.Get(r.repo.Tag(stagesOf(key)), r.options(ctx)...)
+	if isStatus(err, http.StatusNotFound) {
+		d, err = remote.Get(r.repo.Digest(digest), r.options(ctx)...)
+	}
 	if err != nil {
 		return err
 	}
@@ -160,27 +166,25 @@ func (r *registry) move(ctx context.Context, digest string) error {
 }
 
 func (r *registry) from(ctx context.Context) []string {
-	var all []string
-	if d, err := remote.Head(r.repo.Tag(r.layers), r.options(ctx)...); err == nil {
-		all = append(all, r.repo.Digest(d.Digest.String()).Name())
+	d, err := remote.Head(r.repo.Tag(r.newest), r.options(ctx)...)
+	if err != nil {
+		return nil
 	}
-	if d, err := remote.Head(r.repo.Tag(r.newest), r.options(ctx)...); err == nil {
-		all = append(all, r.repo.Digest(d.Digest.String()).Name())
-	}
-	return all
+	return []string{r.repo.Digest(d.Digest.String()).Name()}
 }
 
 // ownBuilder tells the drivers of builders that can write a cache into a registry; the
 // engine's own, "docker", can't.
 var ownBuilder = regexp.MustCompile(`(?m)^Driver:\s+(docker-container|kubernetes|remote)\s*$`)
 
-func (r *registry) to(ctx context.Context) []string {
+func (r *registry) to(ctx context.Context, key string, stages bool) []string {
 	said, err := r.engine.run(ctx, []string{"DOCKER_CONFIG=" + r.engine.config}, "buildx", "inspect")
 	switch {
 	case err != nil: // no buildx: the old builder leaves no cache
 		return nil
-	case ownBuilder.MatchString(said):
-		return []string{"type=registry,mode=max,ref=" + r.repo.Tag(r.layers).Name()}
+	case stages && ownBuilder.MatchString(said):
+		// A registry that does not take it must not fail the build.
+		return []string{"type=registry,mode=max,ignore-error=true,ref=" + r.repo.Tag(stagesOf(key)).Name()}
 	}
 	return []string{"type=inline"}
 }

@@ -166,7 +166,7 @@ func (j *job) make(ctx context.Context, cli devcontainer.CLI, cache *imagecache.
 	building := cli
 	building.Environ = append(building.Environ, env...)
 	j.log.Group("Build " + found.Path)
-	built, err := building.Build(ctx, tree, found, "anvil-env:"+key, cache.From(ctx), cache.To(ctx))
+	built, err := building.Build(ctx, tree, found, "anvil-env:"+key, cache.From(ctx), cache.To(ctx, key, true))
 	j.log.EndGroup()
 	if err != nil {
 		return err

@@ -103,7 +103,7 @@ func (j *job) image(ctx context.Context, dir string, found *devcontainer.Configu
 		building := cli
 		building.Environ = append(building.Environ, env...)
 		name := "anvil-env:" + e.Key
-		if built, err = building.Build(ctx, dir, found, name, cache.From(ctx), cache.To(ctx)); err != nil {
+		if built, err = building.Build(ctx, dir, found, name, cache.From(ctx), cache.To(ctx, e.Key, false)); err != nil {
 			return devcontainer.Built{}, err
 		}
 	}

@@ -204,7 +204,7 @@ func withDevcontainer(t *testing.T, host, registry, dockerfile string, settings 
 func devcontainerTrial(t *testing.T, host string, files map[string]string, programs ...string) trial {
 	t.Helper()
 	path := append(programs, filepath.Dir(os.Getenv("ANVIL_DEVCONTAINER_CLI")), os.Getenv("PATH"))
-	w := newTrial(t, greeter, "DOCKER_HOST="+host, "PATH="+strings.Join(path, string(filepath.ListSeparator)))
+	w := newTrial(t, greeter, "DOCKER_HOST="+host, "DOCKER_CONFIG="+withBuildx(t), "PATH="+strings.Join(path, string(filepath.ListSeparator)))
 	site := filepath.Join(w.Dir, "site")
 	for name, text := range files {
 		must(t, os.MkdirAll(filepath.Dir(filepath.Join(site, name)), 0o755))
@@ -212,6 +212,16 @@ func devcontainerTrial(t *testing.T, host string, files map[string]string, progr
 	}
 	must(t, w.CreateRepository("acme/web", site, false))
 	return w
+}
+
+// withBuildx makes a directory of the Docker client's configuration in which it finds
+// buildx, as on GitHub's runners.
+func withBuildx(t *testing.T) string {
+	t.Helper()
+	docker := t.TempDir()
+	must(t, os.MkdirAll(filepath.Join(docker, "cli-plugins"), 0o755))
+	must(t, os.Symlink(os.Getenv("ANVIL_DEVCONTAINER_BUILDX"), filepath.Join(docker, "cli-plugins", "docker-buildx")))
+	return docker
 }
 
 // dockerfileOf makes an image that says mark, and which no registry has yet where the mark

@@ -61,6 +61,76 @@ func TestDevcontainerPrebuild(t *testing.T) {
 	}
 }
 
+// An image that has changed is built from the layers of the one before, on a machine that
+// has nothing: those of the image by the engine's own builder, and by a builder of its own
+// those of every stage.
+func TestDevcontainerBuildsOnTheOneBefore(t *testing.T) {
+	first, fresh := os.Getenv("ANVIL_DEVCONTAINER_HOST"), os.Getenv("ANVIL_DEVCONTAINER_FRESH")
+	if first == "" {
+		t.Skip("this needs real container engines: make test-devcontainer")
+	}
+	dockerfile := func(test, mark string) string {
+		random := "RUN : " + test + "; head -c 16 /dev/urandom | od -An -tx1 > " // new to the registry
+		return "FROM " + os.Getenv("ANVIL_DEVCONTAINER_BASE") + " AS tools\n" + random + "/of-a-stage\n" +
+			"FROM " + os.Getenv("ANVIL_DEVCONTAINER_BASE") + "\n" + random + "/of-the-image\n" +
+			"RUN echo " + mark + " > /etc/anvil-environment\nCOPY --from=tools /of-a-stage /of-a-stage\n"
+	}
+	for name, c := range map[string]struct {
+		builder string // its address; empty: the engine's own
+		stages  bool   // what the stages made is kept
+	}{
+		"the engine's builder":   {},
+		"a builder of one's own": {os.Getenv("ANVIL_DEVCONTAINER_BUILDKIT"), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if c.stages && c.builder == "" {
+				t.Skip("this needs a BuildKit: make test-buildkit")
+			}
+			docker, test := withBuildx(t), rand.Text()
+			ask := func(host string, args ...string) string {
+				cmd := exec.CommandContext(t.Context(), "docker", args...)
+				cmd.Env = append(os.Environ(), "DOCKER_HOST="+host, "DOCKER_CONFIG="+docker)
+				out, err := cmd.CombinedOutput()
+				if err != nil {
+					t.Fatalf("docker %v: %v\n%s", args, err, out)
+				}
+				return string(out)
+			}
+			if c.builder != "" {
+				ask(first, "buildx", "create", "--name", "own", "--driver", "remote", c.builder)
+			}
+			w := withDevcontainer(t, fresh, os.Getenv("ANVIL_DEVCONTAINER_REGISTRY"), dockerfile(test, rand.Text()), Settings{})
+			build := func(host string) (ofTheImage, ofAStage string) {
+				wipeEngine(t, host)
+				if c.builder != "" {
+					ask(host, "buildx", "use", "own") // for this engine
+					ask(host, "buildx", "prune", "--all", "--force")
+				}
+				said, _, err := w.prebuild(t, host, os.Getenv("ANVIL_DEVCONTAINER_REGISTRY"), "DOCKER_CONFIG="+docker)
+				reference := regexp.MustCompile(`it is kept as (\S+), (sha256:[0-9a-f]{64})`).FindStringSubmatch(said)
+				if err != nil || reference == nil {
+					t.Fatalf("%v\n%s", err, said)
+				}
+				image := reference[1] + "@" + reference[2]
+				ask(host, "pull", "--quiet", image)
+				look := func(file string) string { return ask(host, "run", "--rm", "--network", "none", image, "cat", file) }
+				return look("/of-the-image"), look("/of-a-stage")
+			}
+			image, stage := build(first)
+			must(t, w.GitHub.Ask("POST", "repositories/acme/web/commits", map[string]any{
+				"user": "mona", "branch": "main", "message": "Another mark", "files": map[string]string{".devcontainer/Dockerfile": dockerfile(test, rand.Text())},
+			}, nil))
+			imageAgain, stageAgain := build(fresh)
+			if image != imageAgain {
+				t.Errorf("what did not change was built anew: %q, then %q", image, imageAgain)
+			}
+			if kept := stage == stageAgain; kept != c.stages {
+				t.Errorf("a stage was kept: %v, want %v", kept, c.stages)
+			}
+		})
+	}
+}
+
 // imagesOf lists what an engine has.
 func imagesOf(t *testing.T, host string) []string {
 	t.Helper()
@@ -72,7 +142,7 @@ func imagesOf(t *testing.T, host string) []string {
 }
 
 // prebuild runs the job at the tip of main on an engine. It returns its log and outputs.
-func (w trial) prebuild(t *testing.T, host, registry string) (said, outputs string, err error) {
+func (w trial) prebuild(t *testing.T, host, registry string, env ...string) (said, outputs string, err error) {
 	t.Helper()
 	tip, err := exec.CommandContext(t.Context(), "git", "ls-remote", w.GitHub.URL+"/acme/web.git", "refs/heads/main").Output()
 	must(t, err)
@@ -80,12 +150,12 @@ func (w trial) prebuild(t *testing.T, host, registry string) (said, outputs stri
 	file := filepath.Join(dir, "output")
 	must(t, os.WriteFile(file, nil, 0o600))
 	cmd := exec.CommandContext(t.Context(), w.Programs.Path("anvil-runner"), "prebuild")
-	cmd.Env = []string{
+	cmd.Env = append([]string{
 		"PATH=" + filepath.Dir(os.Getenv("ANVIL_DEVCONTAINER_CLI")) + string(filepath.ListSeparator) + os.Getenv("PATH"),
 		"HOME=" + dir, "DOCKER_HOST=" + host, "RUNNER_TEMP=" + dir, "GITHUB_OUTPUT=" + file,
 		"GITHUB_SERVER_URL=" + w.GitHub.URL, "GITHUB_REPOSITORY=acme/web", "GITHUB_REF_NAME=main", "GITHUB_SHA=" + strings.Fields(string(tip))[0],
 		"ANVIL_REGISTRY=" + registry,
-	}
+	}, env...)
 	log, err := cmd.CombinedOutput()
 	text, readErr := os.ReadFile(file)
 	must(t, readErr)
