@@ -58,6 +58,12 @@ func Key(in Inputs) string {
 	return hex.EncodeToString(h.Sum(nil))[:40]
 }
 
+// KeyWith is the key of the inputs on bases that are told by a text.
+func (in Inputs) KeyWith(bases string) string {
+	in.Base = bases
+	return Key(in)
+}
+
 // Inputs collects what the repository has of them; Base, CLI and Platform are the
 // caller's to set. A Dockerfile with any COPY, ADD or mount takes the whole build
 // context, less what its .dockerignore leaves out: a name that is built from variables

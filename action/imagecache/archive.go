@@ -99,7 +99,7 @@ func (a *archive) load(ctx context.Context, file *os.File, digest string) (Image
 	return Image{ID: d.ID, Digest: digest}, false, nil
 }
 
-func (a *archive) push(ctx context.Context, image, key string) (Found, error) {
+func (a *archive) push(ctx context.Context, image, key, loose string) (Found, error) {
 	file, err := os.CreateTemp(a.engine.temp, "anvil-image-*")
 	if err != nil {
 		return Found{}, err
@@ -110,7 +110,7 @@ func (a *archive) push(ctx context.Context, image, key string) (Found, error) {
 	if err != nil {
 		return Found{}, err
 	}
-	s, err := a.server.StoreImage(ctx, tagOf(key), file, size)
+	s, err := a.server.StoreImage(ctx, tagOf(key), tagOf(loose), file, size)
 	if err != nil {
 		return Found{}, err
 	}

@@ -17,18 +17,29 @@ type Base struct {
 	Name    string // as its configuration has it
 	Digest  string // that it stands for now; empty: nobody said
 	Feature bool
+	silent  bool // its registry did not say, which it may the next time
 }
 
 // Bases are all that an environment is built on.
 type Bases []Base
 
-// String is what the bases are in the key of an image.
-func (all Bases) String() string {
-	var s strings.Builder
+// Keys makes the keys of an image on these bases, by what makes a key with a text that
+// stands for them. In key each name counts with what it stands for now; loose is the key of
+// the latest image whatever they stood for, and key is the same where a registry is silent:
+// what was kept is then found all the same.
+func (all Bases) Keys(keyWith func(bases string) string) (key, loose string) {
+	var names, digests strings.Builder
+	silent := false
 	for _, b := range all {
-		fmt.Fprintf(&s, "%s %s\n", b.Name, b.Digest)
+		fmt.Fprintf(&names, "%s \n", b.Name)
+		fmt.Fprintf(&digests, "%s %s\n", b.Name, b.Digest)
+		silent = silent || b.silent
 	}
-	return s.String()
+	loose = keyWith(names.String())
+	if silent {
+		return loose, loose
+	}
+	return keyWith(digests.String()), loose
 }
 
 // Told names the bases with their digests, for the record.
@@ -57,8 +68,16 @@ func (c *Cache) Bases(ctx context.Context, images, features []string, warn func(
 	}
 	why := make([]error, len(all))
 	var asking sync.WaitGroup
-	for i := range all {
-		asking.Go(func() { all[i].Digest, why[i] = c.digest(ctx, all[i].Name) })
+	for i, b := range all {
+		ref, err := nameOf(b.Name)
+		if err != nil {
+			why[i] = err
+			continue
+		}
+		asking.Go(func() {
+			all[i].Digest, why[i] = c.digest(ctx, ref)
+			all[i].silent = why[i] != nil
+		})
 	}
 	asking.Wait()
 	for i, b := range all {
@@ -69,15 +88,20 @@ func (c *Cache) Bases(ctx context.Context, images, features []string, warn func(
 	return all
 }
 
-// digest asks a name's own registry, unless the name has a digest in it.
-func (c *Cache) digest(ctx context.Context, text string) (string, error) {
+// nameOf reads a name that a registry can be asked about.
+func nameOf(text string) (name.Reference, error) {
 	if strings.Contains(text, "$") {
-		return "", errors.New("its name depends on the build")
+		return nil, errors.New("its name depends on the build")
 	}
 	ref, err := name.ParseReference(text)
 	if err != nil {
-		return "", errors.New("it is no name of an image")
+		return nil, errors.New("it is no name of an image")
 	}
+	return ref, nil
+}
+
+// digest asks a name's own registry, unless the name has a digest in it.
+func (c *Cache) digest(ctx context.Context, ref name.Reference) (string, error) {
 	if d, ok := ref.(name.Digest); ok {
 		return d.DigestStr(), nil
 	}

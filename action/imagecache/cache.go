@@ -38,7 +38,7 @@ type Server interface {
 	RegistryCredential(ctx context.Context) (runapi.RegistryCredential, error)
 	FindImage(ctx context.Context, key string) (runapi.StoredImage, bool, error)
 	FetchImage(ctx context.Context, key, digest string, f *os.File, max int64) (int64, error)
-	StoreImage(ctx context.Context, key string, r io.ReaderAt, size int64) (runapi.StoredImage, error)
+	StoreImage(ctx context.Context, key, also string, r io.ReaderAt, size int64) (runapi.StoredImage, error)
 }
 
 // Found is an image that the cache has.
@@ -79,7 +79,7 @@ type backend interface {
 	lookup(ctx context.Context, key string) (Found, error)
 	// pull brings an image into the engine, checks it, and tells whether it was there.
 	pull(ctx context.Context, f Found) (image Image, present bool, err error)
-	push(ctx context.Context, image, key string) (Found, error)
+	push(ctx context.Context, image, key, loose string) (Found, error)
 	// from and to are the build's cache arguments.
 	from(ctx context.Context) []string
 	to(ctx context.Context, key string, stages bool) []string
@@ -149,8 +149,8 @@ func (c *Cache) On() bool { return c.backend.name() != runapi.ImagesNone }
 // Reference is how people know the image of a key; empty without a cache.
 func (c *Cache) Reference(key string) string { return c.backend.reference(key) }
 
-// From lists what a build may take layers from (--cache-from): the newest ancestor of
-// this branch and platform, if there is one, by digest.
+// From lists what a build may take layers from (--cache-from): the newest image of this
+// branch and platform, or else of the default branch, by digest.
 func (c *Cache) From(ctx context.Context) []string {
 	ctx, cancel := context.WithTimeout(ctx, c.limits.lookup)
 	defer cancel()

@@ -113,7 +113,7 @@ func asDocker(dir string, args []string) error {
 		if err != nil {
 			return err
 		}
-		img, err := remote.Image(ref, remote.WithAuthFromKeychain(clientConfig{}))
+		img, err := remote.Image(ref, remote.WithAuthFromKeychain(loginOfClient{}))
 		if err != nil {
 			return err
 		}
@@ -127,11 +127,13 @@ func asDocker(dir string, args []string) error {
 		if err != nil {
 			return err
 		}
-		if err := remote.Write(ref, img, remote.WithAuthFromKeychain(clientConfig{})); err != nil {
+		if err := remote.Write(ref, img, remote.WithAuthFromKeychain(loginOfClient{})); err != nil {
 			return err
 		}
 		d, err := img.Digest()
-		fmt.Printf("%s: digest: %s size: 1\n", ref.Identifier(), d)
+		if _, silent := os.Stat(filepath.Join(dir, "podman")); silent != nil {
+			fmt.Printf("%s: digest: %s size: 1\n", ref.Identifier(), d)
+		}
 		return err
 	case "tag":
 		img, err := image(args[1])
@@ -172,10 +174,10 @@ func loadFrom(keep func(v1.Image, ...string) error) error {
 	return keep(img)
 }
 
-// clientConfig reads the login where the engine's client does.
-type clientConfig struct{}
+// loginOfClient reads the login where the engine's client does.
+type loginOfClient struct{}
 
-func (clientConfig) Resolve(r authn.Resource) (authn.Authenticator, error) {
+func (loginOfClient) Resolve(r authn.Resource) (authn.Authenticator, error) {
 	text, err := os.ReadFile(filepath.Join(os.Getenv("DOCKER_CONFIG"), "config.json"))
 	if err != nil {
 		return authn.Anonymous, nil
@@ -312,14 +314,14 @@ func (s *server) FetchImage(_ context.Context, key, digest string, f *os.File, m
 	return int64(n), err
 }
 
-func (s *server) StoreImage(_ context.Context, key string, r io.ReaderAt, size int64) (runapi.StoredImage, error) {
+func (s *server) StoreImage(_ context.Context, key, also string, r io.ReaderAt, size int64) (runapi.StoredImage, error) {
 	b := make([]byte, size)
 	if _, err := r.ReadAt(b, 0); err != nil {
 		return runapi.StoredImage{}, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.files[key] = b
+	s.files[key], s.files[also] = b, b
 	return runapi.StoredImage{Digest: digestOf(b), Size: size}, nil
 }
 

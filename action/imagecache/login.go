@@ -88,7 +88,8 @@ func (k *keys) minted(ctx context.Context) (user, password string, err error) {
 }
 
 // session makes a private directory for the engine's client, with the login in it if
-// there is one. done removes it.
+// there is one, and the logins at other registries that the machine has for its builds.
+// done removes it.
 func (r *registry) session(ctx context.Context) (env []string, done func(), err error) {
 	nothing := func() {}
 	user, password, err := r.keys.get(ctx)
@@ -100,11 +101,15 @@ func (r *registry) session(ctx context.Context) (env []string, done func(), err 
 		return nil, nothing, fmt.Errorf("make a directory for the login: %w", err)
 	}
 	done = func() { _ = os.RemoveAll(dir) }
-	config := map[string]any{"cliPluginsExtraDirs": []string{filepath.Join(r.engine.config, "cli-plugins")}}
+	config := r.engine.usual()
+	config.Plugins = []string{filepath.Join(r.engine.config, "cli-plugins")}
+	own := authKey(r.keys.host)
+	delete(config.Helpers, own)
+	delete(config.Logins, own)
 	if password != "" {
 		auth := base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
 		r.engine.secrets.add(auth)
-		config["auths"] = map[string]any{authKey(r.keys.host): map[string]string{"auth": auth}}
+		config.Logins[own] = json.RawMessage(`{"auth":"` + auth + `"}`)
 	}
 	text, err := json.Marshal(config)
 	if err == nil {
@@ -115,6 +120,25 @@ func (r *registry) session(ctx context.Context) (env []string, done func(), err 
 		return nil, nothing, fmt.Errorf("write the login: %w", err)
 	}
 	return []string{"DOCKER_CONFIG=" + dir, "BUILDX_CONFIG=" + getenv(r.engine.env, "BUILDX_CONFIG")}, done, nil
+}
+
+// clientConfig is what counts here of the client's configuration.
+type clientConfig struct {
+	Logins  map[string]json.RawMessage `json:"auths"`
+	Helpers map[string]string          `json:"credHelpers,omitempty"` // programs that have the logins of one registry each
+	Plugins []string                   `json:"cliPluginsExtraDirs"`
+}
+
+// usual reads the client's usual configuration; one that can't be read has nothing.
+func (e *engine) usual() clientConfig {
+	var c clientConfig
+	if text, err := os.ReadFile(filepath.Join(e.config, "config.json")); err == nil && json.Unmarshal(text, &c) != nil {
+		c = clientConfig{}
+	}
+	if c.Logins == nil {
+		c.Logins = map[string]json.RawMessage{}
+	}
+	return c
 }
 
 // authKey is what the client calls a registry; Docker's own has an old name there.

@@ -17,6 +17,6 @@ func (none) pull(context.Context, Found) (Image, bool, error) {
 	return Image{}, false, &Problem{Code: CodePull, What: "there is no image cache"}
 }
 
-func (none) push(context.Context, string, string) (Found, error) { return Found{}, nil }
-func (none) from(context.Context) []string                       { return nil }
-func (none) to(context.Context, string, bool) []string           { return nil }
+func (none) push(context.Context, string, string, string) (Found, error) { return Found{}, nil }
+func (none) from(context.Context) []string                               { return nil }
+func (none) to(context.Context, string, bool) []string                   { return nil }

@@ -94,7 +94,7 @@ func TestDevcontainerCacheColdThenWarm(t *testing.T) {
 	id := first.build("big", 250, 250, 250)
 	t.Logf("cold: built and ready after %s", time.Since(start).Round(time.Millisecond))
 	first.docker("run", "--rm", "--network", "none", id, "true")
-	cold.Push("big", "big")
+	cold.Push("big", "big", "loose")
 	cold.Close(t.Context())
 	kinds, push := w.told(runapi.KindCachePush)
 	if want := []string{"lookup", "miss", "push"}; !slices.Equal(kinds, want) || push.Code != "" || push.Bytes < 250<<20 {
@@ -166,7 +166,7 @@ func TestDevcontainerCacheFaults(t *testing.T) {
 	w := newWorld(t)
 	host := w.proxied(registry)
 	cold := w.at(first, host)
-	cold.Push("faulty", "k")
+	cold.Push("faulty", "k", "loose")
 	cold.Close(t.Context())
 	if _, push := w.told(runapi.KindCachePush); push.Code != "" {
 		t.Fatalf("not pushed: %+v", push)
@@ -234,7 +234,7 @@ func TestDevcontainerCacheDiskFull(t *testing.T) {
 	w, registry := newWorld(t), os.Getenv("ANVIL_DEVCONTAINER_REGISTRY")
 	first.build("medium", 120)
 	cold := w.at(first, registry)
-	cold.Push("medium", "medium")
+	cold.Push("medium", "medium", "loose")
 	cold.Close(context.Background())
 	warm := w.at(small, registry)
 	found, ok := warm.Lookup(t.Context(), "medium")
@@ -257,7 +257,7 @@ func TestDevcontainerCacheArchive(t *testing.T) {
 	archived := func(o *Options) { o.Server, o.Images.Backend = s, runapi.ImagesArchive }
 	id := first.build("archived", 1)
 	cold := w.at(first, "", archived)
-	cold.Push("archived", "k")
+	cold.Push("archived", "k", "loose")
 	cold.Close(t.Context())
 	fresh.wipe()
 	warm := w.at(fresh, "", archived)
@@ -306,7 +306,7 @@ func TestDevcontainerCacheWithTheCLI(t *testing.T) {
 	}
 	cli(first, "build", "--image-name", "by-the-cli")
 	cold := w.at(first, registry)
-	cold.Push("by-the-cli", "cli")
+	cold.Push("by-the-cli", "cli", "loose")
 	cold.Close(t.Context())
 	fresh.wipe()
 
@@ -353,7 +353,7 @@ func TestDevcontainerCacheLogin(t *testing.T) {
 	}
 	id := first.build("private", 1)
 	cold := w.at(first, host, private)
-	cold.Push("private", "private")
+	cold.Push("private", "private", "loose")
 	cold.Close(t.Context())
 	fresh.wipe()
 	warm := w.at(fresh, host, private)

@@ -78,7 +78,7 @@ func short(text string) string {
 
 // newest is the tag that moves with each push: what a build on a branch and platform takes
 // from what was built there before.
-func newest(o Options) string { return tagOf("newest-" + o.Platform + "-" + o.Branch) }
+func newest(o Options, branch string) string { return tagOf("newest-" + o.Platform + "-" + branch) }
 
 // stagesOf is the tag of what every stage of a key's image made, from builders that leave
 // that in the registry.

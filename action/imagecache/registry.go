@@ -1,9 +1,9 @@
 package imagecache
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -18,7 +18,8 @@ import (
 // layers go straight between the registry and the engine.
 type registry struct {
 	repo      name.Repository
-	newest    string // tag
+	newest    string // tag of the branch
+	main      string // and of the default branch
 	keys      *keys
 	engine    *engine
 	transport http.RoundTripper
@@ -30,7 +31,7 @@ func openRegistry(o Options, e *engine) (*registry, error) {
 		return nil, err
 	}
 	r := &registry{
-		repo: repo, newest: newest(o), engine: e, transport: patient{remote.DefaultTransport},
+		repo: repo, newest: newest(o, o.Branch), main: newest(o, cmp.Or(o.Images.DefaultBranch, o.Branch)), engine: e, transport: patient{remote.DefaultTransport},
 		keys: &keys{
 			host: repo.Registry, kind: login(o.Images), server: o.Server, secrets: e.secrets,
 			user: getenv(o.Environ, "GITHUB_ACTOR"), token: getenv(o.Environ, "GITHUB_TOKEN"),
@@ -122,9 +123,7 @@ func (r *registry) fetch(ctx context.Context, reference string) error {
 	})
 }
 
-var pushed = regexp.MustCompile(`digest: (sha256:[0-9a-f]{64}) size: \d+`)
-
-func (r *registry) push(ctx context.Context, image, key string) (Found, error) {
+func (r *registry) push(ctx context.Context, image, key, loose string) (Found, error) {
 	tag := r.repo.Tag(tagOf(key))
 	if _, err := r.engine.run(ctx, nil, "tag", image, tag.Name()); err != nil {
 		return Found{}, err
@@ -141,25 +140,43 @@ func (r *registry) push(ctx context.Context, image, key string) (Found, error) {
 	}); err != nil {
 		return Found{}, err
 	}
-	m := pushed.FindStringSubmatch(said)
-	if m == nil {
-		return Found{}, errors.New("the engine did not say which digest it pushed")
+	digest, err := r.pushed(ctx, tag, said)
+	if err != nil {
+		return Found{}, err
 	}
-	// The moving tag is a convenience of later builds; the image is kept without it.
-	_ = r.move(ctx, key, m[1])
-	return Found{Key: key, Reference: tag.Name(), Digest: m[1], Bytes: r.size(ctx, m[1])}, nil
+	// Other tags are a convenience of later runs; the image is kept without them.
+	if d, err := remote.Get(r.repo.Digest(digest), r.options(ctx)...); err == nil {
+		_ = remote.Tag(r.repo.Tag(tagOf(loose)), d, r.options(ctx)...)
+		_ = r.move(ctx, key, d)
+	}
+	return Found{Key: key, Reference: tag.Name(), Digest: digest, Bytes: r.size(ctx, digest)}, nil
+}
+
+var pushedForm = regexp.MustCompile(`digest: (sha256:[0-9a-f]{64}) size: \d+`)
+
+// pushed is the digest of what was pushed under a tag. Docker says it; of Podman, which
+// does not, the registry is asked.
+func (r *registry) pushed(ctx context.Context, tag name.Tag, said string) (string, error) {
+	if m := pushedForm.FindStringSubmatch(said); m != nil {
+		return m[1], nil
+	}
+	d, err := remote.Head(tag, r.options(ctx)...)
+	if err != nil {
+		return "", fmt.Errorf("ask which digest was pushed: %w", err)
+	}
+	return d.Digest.String(), nil
 }
 
 // move lets the branch's moving tag point to what later builds should take layers from:
 // what the stages of the key's image made, if a build has left that, or else the image. A
 // builder that is given both takes the first that has a layer, and then misses the stages
 // behind it.
-func (r *registry) move(ctx context.Context, key, digest string) error {
+func (r *registry) move(ctx context.Context, key string, image *remote.Descriptor) error {
 	d, err := remote.Get(r.repo.Tag(stagesOf(key)), r.options(ctx)...)
-	if isStatus(err, http.StatusNotFound) {
-		d, err = remote.Get(r.repo.Digest(digest), r.options(ctx)...)
-	}
-	if err != nil {
+	switch {
+	case isStatus(err, http.StatusNotFound):
+		d = image
+	case err != nil:
 		return err
 	}
 	return remote.Tag(r.repo.Tag(r.newest), d, r.options(ctx)...)
@@ -167,6 +184,9 @@ func (r *registry) move(ctx context.Context, key, digest string) error {
 
 func (r *registry) from(ctx context.Context) []string {
 	d, err := remote.Head(r.repo.Tag(r.newest), r.options(ctx)...)
+	if isStatus(err, http.StatusNotFound) { // a branch's first image has the default branch's before it
+		d, err = remote.Head(r.repo.Tag(r.main), r.options(ctx)...)
+	}
 	if err != nil {
 		return nil
 	}

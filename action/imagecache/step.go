@@ -59,9 +59,10 @@ func (c *Cache) Pull(ctx context.Context, f Found) (Image, error) {
 	return image, nil
 }
 
-// Push keeps an image of the engine under a key, in the background. Call it for what
-// was built from the base commit only, before the agent begins.
-func (c *Cache) Push(image, key string) {
+// Push keeps an image of the engine under its key and the loose one (see [Bases.Keys]), in
+// the background. Call it for what was built from the base commit only, before the agent
+// begins.
+func (c *Cache) Push(image, key, loose string) {
 	if !c.On() {
 		return
 	}
@@ -70,7 +71,7 @@ func (c *Cache) Push(image, key string) {
 		step.Image = image
 		limited, cancel := context.WithTimeout(c.life, c.limits.push)
 		defer cancel()
-		kept, err := c.backend.push(limited, image, key)
+		kept, err := c.backend.push(limited, image, key, loose)
 		step.end()
 		if err != nil {
 			p := c.explain(limited, err, CodePush, c.limits.push)

@@ -134,8 +134,7 @@ func (j *job) keep(ctx context.Context, tree string, found *devcontainer.Configu
 	}
 	warn := func(text string) { j.log.Warn("%s", joblog.Clean(text)) }
 	bases := cache.Bases(ctx, found.Bases(), found.Features(), warn)
-	inputs.Base = bases.String()
-	key := devcontainer.Key(inputs)
+	key, loose := bases.Keys(inputs.KeyWith)
 	if image, ok := cache.Lookup(ctx, key); ok {
 		cache.Close(ctx)
 		j.said = fmt.Sprintf("Nothing changed: the image of %s is kept as %s, %s. Nothing was built. This took %s.", found.Path, image.Reference, image.Digest, j.took())
@@ -144,7 +143,7 @@ func (j *job) keep(ctx context.Context, tree string, found *devcontainer.Configu
 	if !cache.Provide(ctx, bases, warn) {
 		return "", &runapi.Error{Code: imagecache.CodePull, What: "The images that " + found.Path + " is built on can't be had as they are at their registries.", Next: "See the warnings above, and start the workflow again."}
 	}
-	if err := j.make(ctx, cli, cache, tree, found, key); err != nil {
+	if err := j.make(ctx, cli, cache, tree, found, key, loose); err != nil {
 		return "", err
 	}
 	cache.Close(ctx)
@@ -157,7 +156,7 @@ func (j *job) keep(ctx context.Context, tree string, found *devcontainer.Configu
 }
 
 // make builds the image and begins to push it.
-func (j *job) make(ctx context.Context, cli devcontainer.CLI, cache *imagecache.Cache, tree string, found *devcontainer.Configuration, key string) error {
+func (j *job) make(ctx context.Context, cli devcontainer.CLI, cache *imagecache.Cache, tree string, found *devcontainer.Configuration, key, loose string) error {
 	env, done, err := cache.Login(ctx)
 	defer done()
 	if err != nil {
@@ -174,7 +173,7 @@ func (j *job) make(ctx context.Context, cli devcontainer.CLI, cache *imagecache.
 	if err := devcontainer.RefuseMetadata("the image of "+found.Path, built.Metadata, j.allow); err != nil {
 		return err
 	}
-	cache.Push(built.ID, key)
+	cache.Push(built.ID, key, loose)
 	return nil
 }
 

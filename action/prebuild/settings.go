@@ -88,6 +88,6 @@ func (given) FetchImage(context.Context, string, string, *os.File, int64) (int64
 	return 0, errNoServer
 }
 
-func (given) StoreImage(context.Context, string, io.ReaderAt, int64) (runapi.StoredImage, error) {
+func (given) StoreImage(context.Context, string, string, io.ReaderAt, int64) (runapi.StoredImage, error) {
 	return runapi.StoredImage{}, errNoServer
 }

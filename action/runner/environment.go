@@ -92,8 +92,8 @@ func (j *job) image(ctx context.Context, dir string, found *devcontainer.Configu
 	cache := j.openCache(ctx, engine)
 	j.cache = cache
 	bases := cache.Bases(ctx, found.Bases(), found.Features(), j.warnBase)
-	inputs.Base, e.Bases = bases.String(), bases.Told()
-	e.Key = devcontainer.Key(inputs)
+	key, loose := bases.Keys(inputs.KeyWith)
+	e.Key, e.Bases = key, bases.Told()
 	built, err := warm(ctx, cli, cache, e.Key)
 	keep := false
 	if e.Warm = err == nil; err != nil {
@@ -111,7 +111,7 @@ func (j *job) image(ctx context.Context, dir string, found *devcontainer.Configu
 		return devcontainer.Built{}, err
 	}
 	if keep {
-		cache.Push(built.ID, e.Key)
+		cache.Push(built.ID, key, loose)
 	}
 	e.Image = built.ID
 	return built, nil

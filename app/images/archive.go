@@ -1,6 +1,7 @@
 package images
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -19,7 +20,7 @@ var keyForm = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)
 
 // fetch hands over the image under a key, or tells of it.
 func (s *Server) fetch(w http.ResponseWriter, r *http.Request, story anvil.Story) error {
-	key, err := s.key(r)
+	key, err := s.key(r.PathValue("key"))
 	if err != nil {
 		return err
 	}
@@ -52,9 +53,13 @@ func (s *Server) fetch(w http.ResponseWriter, r *http.Request, story anvil.Story
 	return nil
 }
 
-// store takes an image for a key.
+// store takes an image for a key, and the one in the query.
 func (s *Server) store(w http.ResponseWriter, r *http.Request, story anvil.Story) error {
-	key, err := s.key(r)
+	key, err := s.key(r.PathValue("key"))
+	if err != nil {
+		return err
+	}
+	also, err := s.key(cmp.Or(r.URL.Query().Get("also"), key))
 	if err != nil {
 		return err
 	}
@@ -80,15 +85,17 @@ func (s *Server) store(w http.ResponseWriter, r *http.Request, story anvil.Story
 		return artifact(http.StatusUnprocessableEntity, "the image is empty.")
 	}
 	i := anvil.Image{Key: key, Run: story.Run().ID, Digest: digest, Size: size}
-	if err := s.Store.SaveImage(r.Context(), i, holds(r)); err != nil {
-		return err // the bytes are cleared away later
+	for _, i.Key = range []string{also, key} {
+		if err := s.Store.SaveImage(r.Context(), i, holds(r)); err != nil {
+			return err // the bytes are cleared away later
+		}
 	}
 	s.Log.Info("image stored", "run", i.Run, "key", key, "digest", digest, "size", size)
 	return answer(w, runapi.ArtifactAnswer{Digest: digest, Size: size})
 }
 
-func (s *Server) key(r *http.Request) (string, error) {
-	key := r.PathValue("key")
+// key reads a key, of an archive that there is.
+func (s *Server) key(key string) (string, error) {
 	switch {
 	case s.MaxBytes <= 0:
 		return "", artifact(http.StatusNotFound, "this server archives no images.")

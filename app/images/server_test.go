@@ -103,7 +103,7 @@ func TestArchive(t *testing.T) {
 	t.Parallel()
 	one, other, r := start(t, nil)
 	ctx, text := t.Context(), "a packed image"
-	stored, err := one.StoreImage(ctx, "key", strings.NewReader(text), int64(len(text)))
+	stored, err := one.StoreImage(ctx, "key", "loose", strings.NewReader(text), int64(len(text)))
 	sum := sha256.Sum256([]byte(text))
 	if err != nil || stored.Digest != "sha256:"+hex.EncodeToString(sum[:]) {
 		t.Fatalf("stored %+v, %v", stored, err)
@@ -111,6 +111,9 @@ func TestArchive(t *testing.T) {
 	found, ok, err := one.FindImage(ctx, "key")
 	if err != nil || !ok || found != stored {
 		t.Errorf("found %+v %v, %v; want %+v", found, ok, err, stored)
+	}
+	if also, ok, err := one.FindImage(ctx, "loose"); err != nil || !ok || also != stored {
+		t.Errorf("under the other key: found %+v %v, %v; want %+v", also, ok, err, stored)
 	}
 	f, err := os.CreateTemp(t.TempDir(), "")
 	if err != nil {
@@ -131,10 +134,13 @@ func TestArchive(t *testing.T) {
 	}
 	big := strings.Repeat("x", 1001)
 	var e *runapi.Error
-	if _, err := one.StoreImage(ctx, "key", strings.NewReader(big), 1001); !errors.As(err, &e) || e.Status != http.StatusRequestEntityTooLarge {
+	if _, err := one.StoreImage(ctx, "key", "loose", strings.NewReader(big), 1001); !errors.As(err, &e) || e.Status != http.StatusRequestEntityTooLarge {
 		t.Errorf("more than the limit: %v", err)
 	}
-	if _, err := one.StoreImage(ctx, "../key", strings.NewReader(text), int64(len(text))); !errors.As(err, &e) || e.Code != runapi.CodeArtifact {
+	if _, err := one.StoreImage(ctx, "key", "../loose", strings.NewReader(text), int64(len(text))); !errors.As(err, &e) || e.Code != runapi.CodeArtifact {
+		t.Errorf("another key that is a path: %v", err)
+	}
+	if _, err := one.StoreImage(ctx, "../key", "loose", strings.NewReader(text), int64(len(text))); !errors.As(err, &e) || e.Code != runapi.CodeArtifact {
 		t.Errorf("a key that is a path: %v", err)
 	}
 	r.mu.Lock()
@@ -142,7 +148,7 @@ func TestArchive(t *testing.T) {
 	run.Lease.TokenHash = anvil.Fingerprint("the next epoch's")
 	r.runs["one"] = run
 	r.mu.Unlock()
-	if _, err := one.StoreImage(ctx, "key", strings.NewReader(text), int64(len(text))); !errors.As(err, &e) || e.Code != runapi.CodeStale {
+	if _, err := one.StoreImage(ctx, "key", "loose", strings.NewReader(text), int64(len(text))); !errors.As(err, &e) || e.Code != runapi.CodeStale {
 		t.Errorf("an old epoch stores: %v", err)
 	}
 }

@@ -222,7 +222,7 @@ func (s *Server) assignment(story anvil.Story, run anvil.Run, token, readToken s
 		Setup:  run.Rules.Setup, Screenshots: run.Rules.Screenshots, Sparse: run.Rules.Sparse, Verify: verify, VerifySource: source, Tools: s.Tools,
 		RepairRounds: s.Terms.RepairRounds,
 		Containment:  s.containment(run),
-		Images:       s.Images,
+		Images:       s.images(repo),
 		Environment:  s.environment(run),
 		Model:        s.Relays != nil && s.Relays(engine.Kind),
 		Limits: runapi.Limits{
@@ -231,6 +231,13 @@ func (s *Server) assignment(story anvil.Story, run anvil.Run, token, readToken s
 			CheckpointSeconds: int(s.Terms.Checkpoint / time.Second), ConversationBytes: s.Terms.ConversationBytes,
 		},
 	}
+}
+
+// images is where the run keeps the images of environments.
+func (s *Server) images(repo anvil.Repository) runapi.ImageCache {
+	i := s.Images
+	i.DefaultBranch = repo.DefaultBranch
+	return i
 }
 
 // containment is the operator's, with the hosts that the repository allows itself.

@@ -34,6 +34,7 @@ func TestAClaimIsAnsweredWithAllThatARunNeeds(t *testing.T) {
 		BaseRef:    "main", BaseCommit: strings.Repeat("a", 40), ReadToken: "ghs_read",
 		Engine:       runapi.Engine{Name: "sample", Kind: "command", Command: []string{"agent"}, Model: "small"},
 		Prompt:       runapi.Prompt{Instruction: "fix it", IssueNumber: 12, IssueTitle: "It is broken", IssueBody: "very", Digest: "d1"},
+		Images:       runapi.ImageCache{DefaultBranch: "main"},
 		Environment:  runapi.Environment{Name: "go"},
 		Setup:        []string{"make deps"},
 		Verify:       []string{"make test"},

@@ -35,6 +35,8 @@ type ImageCache struct {
 	Prefix     string `json:"prefix,omitempty"`
 	Repository string `json:"repository,omitempty"` // the path's last part; empty: anvil-env
 	Login      string `json:"login,omitempty"`
+	// DefaultBranch is the one whose layers a build takes where its own branch has none.
+	DefaultBranch string `json:"default_branch,omitempty"`
 	// Time limits of the steps: to ask for an image, to pull and to push one, and to
 	// wait for a push at the end of the run.
 	LookupSeconds int   `json:"lookup_seconds,omitempty"`
@@ -118,10 +120,10 @@ func (h *Holder) FetchImage(ctx context.Context, key, digest string, f *os.File,
 	return h.fetchAgain(ctx, "image "+key, h.imagePath(key), digest, f, max)
 }
 
-// StoreImage puts the size bytes of r into the archive; they take the place of what
-// was there under the key.
-func (h *Holder) StoreImage(ctx context.Context, key string, r io.ReaderAt, size int64) (StoredImage, error) {
-	a, err := h.put(ctx, h.imagePath(key), "image "+key, "", r, size)
+// StoreImage puts the size bytes of r into the archive, under two keys, which may be the
+// same; they take the place of what was there.
+func (h *Holder) StoreImage(ctx context.Context, key, also string, r io.ReaderAt, size int64) (StoredImage, error) {
+	a, err := h.put(ctx, h.imagePath(key)+"?also="+url.QueryEscape(also), "image "+key, "", r, size)
 	if err != nil {
 		return StoredImage{}, fmt.Errorf("store image %s: %w", key, err)
 	}
