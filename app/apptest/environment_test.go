@@ -62,7 +62,7 @@ func TestDevcontainerFaults(t *testing.T) {
 	registry := startFaulty(t, os.Getenv("ANVIL_DEVCONTAINER_REGISTRY"))
 	dockerfile := dockerfileOf(rand.Text())
 	w := withDevcontainer(t, host, registry.host, dockerfile, Settings{
-		"environment.cache.lookup_within": "2s", "environment.cache.pull_within": "10s", "environment.cache.wait_within": "20s",
+		"environment.cache.lookup_within": "2s", "environment.cache.pull_within": "10s", "environment.cache.wait_within": "10s",
 	})
 	wipeEngine(t, host)
 	if first := w.work(t, 1); len(first) != 3 || first[2].kind != runapi.KindCachePush || first[2].step.Code != "" {
@@ -89,6 +89,17 @@ func TestDevcontainerFaults(t *testing.T) {
 			_, _ = io.WriteString(rw, "these are other bytes")
 			return true
 		}, runapi.KindCachePull, "IMAGE_DIGEST"},
+		{"disk full", func(rw http.ResponseWriter, r *http.Request) bool {
+			switch {
+			case r.Method == http.MethodGet && r.URL.Path == "/v2/":
+				return false
+			case r.Method == http.MethodGet || r.Method == http.MethodHead:
+				rw.WriteHeader(http.StatusNotFound)
+			default:
+				http.Error(rw, `{"errors":[{"code":"UNKNOWN","message":"no space left on device"}]}`, http.StatusInternalServerError)
+			}
+			return true
+		}, runapi.KindCachePush, "IMAGE_PUSH"}, // the engine tries again until the run has no time left for it
 	} {
 		if c.kind == runapi.KindCachePull {
 			wipeEngine(t, host)
