@@ -79,13 +79,20 @@ func (w *town) get(address string) *httptest.ResponseRecorder {
 	return w.ask(httptest.NewRequest("GET", address, nil))
 }
 
-// begin opens a new offer, and signs in at GitHub; it returns where GitHub sends back to.
-func (w *town) begin() (callback string) {
+// offer is the address of an offer to Lena.
+func (w *town) offer() string {
 	w.Helper()
 	address, err := w.links.Offer(w.Context(), "d1", anvil.LinkOffer{Person: lena, Name: "lena"})
 	if err != nil {
 		w.Fatal(err)
 	}
+	return address
+}
+
+// begin opens a new offer, and signs in at GitHub; it returns where GitHub sends back to.
+func (w *town) begin() (callback string) {
+	w.Helper()
+	address := w.offer()
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	res, err := client.Get(w.get(address).Header().Get("Location") + "&as=ada")
 	if err != nil {
@@ -125,6 +132,21 @@ func TestALinkExpires(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Somebody who has the address too can't sign in with it once it is used, neither anew nor
+// by a sign-in that was begun before.
+func TestALinkIsForOneSignIn(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	early := w.begin()
+	thief := w.cookie
+	w.cookie = nil
+	w.shows(w.get(w.begin()), http.StatusSeeOther, "")
+	w.cookie = nil
+	w.shows(w.get(w.offer()), http.StatusGone, "LINK_USED")
+	w.cookie = thief
+	w.shows(w.get(early), http.StatusGone, "LINK_USED")
 }
 
 // The button works on its own page alone, and the cookie is this host's alone.
