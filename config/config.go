@@ -343,7 +343,8 @@ type Containment struct {
 	// Image is the image of docker or podman containers. Default: empty: an empty
 	// image, on which the runner's own system and tools are mounted read-only.
 	// Nothing but the engine, which is mounted too, is taken from the machine if
-	// there is an image: it must have the tools that your checks need.
+	// there is an image: it must have the tools that your checks need. Mode auto then
+	// leaves bubblewrap out, so a run whose image can't be had is refused.
 	Image string `yaml:"image"`
 
 	// MemoryBytes is how much memory one container may use. Default: 4294967296

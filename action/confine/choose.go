@@ -119,7 +119,9 @@ const proofTime = 30 * time.Second
 
 // Choose finds the confinement that the assignment asks for, and proves that it
 // works by running a trivial program in it. With mode auto it takes the first of
-// docker, podman and bubblewrap that works. The error is a [*runapi.Error].
+// docker, podman and bubblewrap that works; if there is an image, the first of docker
+// and podman, because bubblewrap would run programs on the machine's own system
+// instead. The error is a [*runapi.Error].
 func Choose(ctx context.Context, o Options) (*Choice, error) {
 	mode := o.Containment.Mode
 	if mode == "" {
@@ -138,6 +140,8 @@ func Choose(ctx context.Context, o Options) (*Choice, error) {
 		}
 	case mode != ModeAuto:
 		order = []string{mode}
+	case o.Containment.Image != "":
+		order = []string{ModeDocker, ModePodman}
 	}
 	var why []string
 	for _, name := range order {
@@ -159,10 +163,11 @@ func Choose(ctx context.Context, o Options) (*Choice, error) {
 		}
 		why = append(why, name+": "+strings.TrimSuffix(what, "."))
 	}
-	return nil, &runapi.Error{
-		Code: CodeNone, What: "Nothing on this runner can contain an agent: " + strings.Join(why, "; ") + ".",
-		Next: "Install Docker or bubblewrap on the runner (apt-get install bubblewrap). If the machine itself is thrown away after each job and holds nothing, the operator may set containment.mode: none.",
+	next := "Install Docker or bubblewrap on the runner (apt-get install bubblewrap). If the machine itself is thrown away after each job and holds nothing, the operator may set containment.mode: none."
+	if o.Containment.Image != "" {
+		next = "See that the runner has Docker or Podman, which can pull and start the image (containment.image, or the dev container's). Bubblewrap runs no image, and is not tried."
 	}
+	return nil, &runapi.Error{Code: CodeNone, What: "Nothing on this runner can contain an agent: " + strings.Join(why, "; ") + ".", Next: next}
 }
 
 // prove runs a trivial program in a confinement.

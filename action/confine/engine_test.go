@@ -44,6 +44,36 @@ func TestEngineThatCannotRunHere(t *testing.T) {
 	})
 }
 
+// An image that can't be had is the reason why nothing contains an agent: what needs no
+// image would run it with the machine's own tools, which nobody asked for.
+func TestAnImageThatCannotBeHad(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	const fake = "#!/bin/sh\ncase $1 in\ninfo) echo '{\"ServerVersion\": \"1\", \"Version\": {\"Version\": \"1\"}}' ;;\n*) echo no such image >&2; exit 1 ;;\nesac\n"
+	for _, name := range []string{"docker", "podman"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(fake), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	job := []string{"PATH=" + dir + ":" + os.Getenv("PATH"), "HOME=" + t.TempDir()}
+	for _, mode := range []string{"", confine.ModeAuto} {
+		c, err := confine.Choose(t.Context(), confine.Options{Containment: runapi.Containment{Mode: mode, Image: "registry.example/tools:1"}, Environ: job, Self: self})
+		if err == nil {
+			t.Fatalf("mode %q chose %s", mode, c.Evidence)
+		}
+		var problem *runapi.Error
+		if !errors.As(err, &problem) || problem.Code != confine.CodeNone || strings.Contains(problem.What, "bwrap") ||
+			!strings.Contains(problem.What, "docker: the image registry.example/tools:1 can't be had") || !strings.Contains(problem.What, "podman: ") ||
+			!strings.Contains(problem.Next, "containment.image") {
+			t.Errorf("mode %q: %v", mode, err)
+		}
+	}
+}
+
 type notHere struct {
 	bytes []byte
 	says  string
