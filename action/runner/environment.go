@@ -23,7 +23,7 @@ const askTime = time.Minute
 
 // environment makes the repository's dev container what untrusted programs run in, if
 // the operator has switched that on and the base commit has one. Where containers of
-// images can't be made, the run goes on without it and says so.
+// images can't be made, the run goes on without it and says so to people.
 func (j *job) environment(ctx context.Context, w *workspace.Workspace) error {
 	on := j.assignment.Environment
 	if !on.DevContainer {
@@ -44,7 +44,7 @@ func (j *job) environment(ctx context.Context, w *workspace.Workspace) error {
 	}
 	engine := j.choice.Evidence.Kind
 	if engine != confine.ModeDocker && engine != confine.ModePodman {
-		j.log.Warn("The repository has a dev container, %s, and this runner contains by %s, which can't run one: the run goes on in the runner's own system. Install Docker on the runner.", found.Path, engine)
+		j.leaveOut(found, engine)
 		return nil
 	}
 	start := time.Now()
@@ -77,6 +77,18 @@ func (j *job) environment(ctx context.Context, w *workspace.Workspace) error {
 	j.log.Say("Environment: %s.", e)
 	j.journal.add(runapi.KindEnvironment, "Environment: "+e.String()+".", mustJSON(e))
 	return nil
+}
+
+// leaveOut tells that the run works in the runner's own system although there is a dev
+// container: what the checks say then is not what they would say in it.
+func (j *job) leaveOut(found *devcontainer.Configuration, kind string) {
+	why := "this runner contains by " + kind + ", which runs no images"
+	if kind == confine.ModeNone {
+		why = "containment is off, and only Docker and Podman run images"
+	}
+	j.used = runapi.EnvironmentUsed{Path: found.Path, Name: found.Name, Without: why}
+	j.log.Warn("The run works %s. It goes on in the runner's own system. Install Docker on the runner.", j.used)
+	j.journal.add(runapi.KindEnvironment, "Environment: "+j.used.String()+".", mustJSON(j.used))
 }
 
 // image has the image of a dev container: from the cache, or built and then kept.

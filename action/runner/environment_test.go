@@ -11,6 +11,29 @@ import (
 	"github.com/seed-bc0cc349/anvil/app/runapi"
 )
 
+// A runner that runs no images leaves the dev container out, and says so where people
+// look: in an event, in what is handed back and in the step's summary.
+func TestADevcontainerThatIsLeftOutIsTold(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	s.assign(map[string]string{".devcontainer/devcontainer.json": `{"image": "debian:12"}`}, "cat > /dev/null; echo ok > good")
+	s.assignment.Environment = runapi.Environment{DevContainer: true}
+	m := newMachine(t, s)
+	if code := m.run(); code != runner.HandedBack || s.finish.Result != runapi.Proposed || s.finish.Verification.Status != runapi.VerifyPassed {
+		t.Fatalf("exit code %d, finish %+v", code, s.finish)
+	}
+	const told = "without the dev container .devcontainer/devcontainer.json: "
+	if !strings.Contains(s.story(), "environment Environment: "+told) {
+		t.Errorf("no word of it in\n%s", s.story())
+	}
+	if e := s.finish.Environment; e == nil || e.Path != ".devcontainer/devcontainer.json" || e.Without == "" || e.Image != "" {
+		t.Errorf("handed back: %+v", e)
+	}
+	if !strings.Contains(m.file("GITHUB_STEP_SUMMARY"), told) {
+		t.Errorf("the summary is silent:\n%s", m.file("GITHUB_STEP_SUMMARY"))
+	}
+}
+
 // Agent and checks run in the dev container that the base commit describes, on a real
 // engine, after its lifecycle commands; what touches the host ends the run before anything
 // is built, and a lifecycle command that fails before the agent begins.

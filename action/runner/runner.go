@@ -119,7 +119,7 @@ type job struct {
 	program   agent.Program          // its
 	choice    *confine.Choice        // what untrusted programs run in
 	cache     *imagecache.Cache      // nil without a dev container
-	used      runapi.EnvironmentUsed // zero without one
+	used      runapi.EnvironmentUsed // or left out; zero if there is none
 	container devcontainer.Settings  // of the dev container
 	place     string                 // where it expects the tree, besides confine's own
 	folder    string                 // that its lifecycle commands run in
@@ -168,7 +168,7 @@ func (j *job) run(ctx context.Context) int {
 		j.finish.Refused = append(j.finish.Refused, runapi.Refusal{Host: j.fit(r.Host, 200), Port: r.Port, Why: j.fit(r.Why, 200), Allow: r.Allow})
 	}
 	j.finish.Absent = j.absent
-	if j.used.Image != "" {
+	if j.used.Path != "" {
 		j.finish.Environment = &j.used
 	}
 	return j.report(work, life)

@@ -43,7 +43,10 @@ func (j *job) summary(now time.Time) string {
 	a, f := j.assignment, j.finish
 	fmt.Fprintf(&b, "### Anvil run %s: %s\n\n", code(a.Run), f.Result)
 	fmt.Fprintf(&b, "%s at %s, engine %s, %s in all.\n\n", code(a.Repository.FullName), code(short(a.BaseCommit)), code(a.Engine.Name), took(now.Sub(j.started)))
-	if j.used.Image != "" {
+	switch {
+	case j.used.Without != "":
+		fmt.Fprintf(&b, "Environment: %s.\n\n", code(j.used.String()))
+	case j.used.Image != "":
 		fmt.Fprintf(&b, "Environment: %s, image %s.\n\n", code(j.used.String()), code(j.used.Image))
 	}
 	if j.cache != nil {

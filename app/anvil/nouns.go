@@ -439,7 +439,8 @@ type Span struct {
 	DurationMS int64  `json:"duration_ms"` // of all times that it happened
 }
 
-// Environment is a dev container that a run worked in. All of it is the runner's word.
+// Environment is a dev container that a run worked in, or had to leave out. All of it is
+// the runner's word.
 type Environment struct {
 	Path       string `json:"path"`           // of its configuration in the repository
 	Name       string `json:"name,omitempty"` // of one of several
@@ -447,6 +448,8 @@ type Environment struct {
 	Image      string `json:"image"`          // its digest in the engine that ran it
 	Warm       bool   `json:"warm"`           // the image had been kept, and was not built
 	DurationMS int64  `json:"duration_ms"`    // until it was ready
+	// Without is why the run worked in its runner's own system instead; empty if it did not.
+	Without string `json:"without,omitempty"`
 }
 
 // RefusedHost is a host that a run asked for and did not get. All of it is text from

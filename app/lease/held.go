@@ -334,6 +334,7 @@ func ReportOf(run anvil.Run, req runapi.FinishRequest) *anvil.Report {
 	if e := req.Environment; e != nil {
 		report.Environment = &anvil.Environment{
 			Path: cut(e.Path, 300), Name: cut(e.Name, 100), Key: cut(e.Key, 100), Image: cut(e.Image, 100), Warm: e.Warm, DurationMS: max(0, e.Milliseconds),
+			Without: cut(e.Without, 200),
 		}
 	}
 	report.Absent = anvil.Absent{

@@ -422,6 +422,20 @@ func TestAnEnvironmentIsKept(t *testing.T) {
 	}
 }
 
+// So is why it worked without the one that the repository has.
+func TestAnEnvironmentThatWasLeftOutIsKept(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	run, h := w.working("d")
+	used := runapi.EnvironmentUsed{Path: ".devcontainer.json", Without: "it can't\x1b[31m\n" + strings.Repeat("x", 500)}
+	if _, err := h.Finish(t.Context(), runapi.FinishRequest{Result: runapi.Unchanged, Environment: &used}); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.run(run).Report.Environment; got == nil || !strings.HasPrefix(got.Without, "it can't xxx") || len(got.Without) > 210 {
+		t.Errorf("stored %+v", got)
+	}
+}
+
 // What a runner says of its time is kept: of each part that we know once, in order. So
 // is what it did not have.
 func TestTimesAreKept(t *testing.T) {

@@ -38,7 +38,7 @@ func CheckRun(d Document) github.CheckRun {
 	b.WriteString(changed(d.Change))
 	fmt.Fprintf(&b, "Asked for by %s%s.", d.Requester.Login, where(d))
 	if d.Environment != nil {
-		b.WriteString(" " + capital(d.Environment.told(d.Environment.Path.Code())) + ".")
+		b.WriteString(" " + capital(d.Environment.told()) + ".")
 	}
 	if d.Cost != "" {
 		b.WriteString(" The models took " + d.Cost + ".")

@@ -183,7 +183,7 @@ func footer(d Document) string {
 		parts = append(parts, "engine "+d.Engine.Line(80))
 	}
 	if d.Environment != nil {
-		parts = append(parts, d.Environment.told(d.Environment.Path.Code()))
+		parts = append(parts, d.Environment.told())
 	}
 	if d.BaseCommit != "" {
 		parts = append(parts, fmt.Sprintf("from %s@`%.7s`", d.Base.Code(), d.BaseCommit))

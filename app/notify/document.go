@@ -59,7 +59,7 @@ type Document struct {
 	Places       []Place  // that a check run points at
 
 	Engine      sanitize.Text // and its model
-	Environment *Environment  // nil: the runner's own system, or nobody has told yet
+	Environment *Environment  // nil: there is no dev container to be used, or nobody has told yet
 	Cost        string
 	Absent      Absent
 	Debug       bool   // its run left a debug package
@@ -199,11 +199,12 @@ type Picture struct {
 	URL   string // of the picture itself, for who may see the repository
 }
 
-// Environment is the dev container that a run worked in.
+// Environment is the dev container that a run worked in, or had to leave out.
 type Environment struct {
-	Path sanitize.Text // of its configuration
-	Warm bool          // its image had been kept, and was not built
-	Took time.Duration // until it was ready
+	Path    sanitize.Text // of its configuration
+	Warm    bool          // its image had been kept, and was not built
+	Took    time.Duration // until it was ready
+	Without sanitize.Text // why it was left out; empty if it was not
 }
 
 // RefusedHost is what a run was not allowed to reach.

@@ -177,9 +177,17 @@ func count(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// told is an environment in a few words; path is its configuration in the form that is
-// safe where they stand.
-func (e *Environment) told(path string) string {
+// told is an environment in a few words of Markdown.
+func (e *Environment) told() string { return e.as(e.Path.Code(), e.Without.Line(200)) }
+
+// plain is the same for a terminal.
+func (e *Environment) plain() string { return e.as(e.Path.Plain(200), e.Without.Plain(200)) }
+
+// as puts what is from outside into the words, in the form that is safe where they stand.
+func (e *Environment) as(path, without string) string {
+	if without != "" {
+		return fmt.Sprintf("without the dev container %s: %s", path, without)
+	}
 	how := "cold"
 	if e.Warm {
 		how = "warm"

@@ -132,6 +132,11 @@ func inDevContainer(s *anvil.Story) {
 	}
 }
 
+// withoutDevContainer lets it have worked without the one that the repository has.
+func withoutDevContainer(s *anvil.Story) {
+	s.Runs[0].Report.Environment = &anvil.Environment{Path: ".devcontainer/devcontainer.json", Without: "this runner contains by bubblewrap, which runs no images"}
+}
+
 // pictured lets the run have handed over pictures, one with a title that means harm.
 func pictured(s *anvil.Story) {
 	s.Runs[0].Report.Screenshots = []anvil.Screenshot{{Title: "page /login: the new button"}, {Title: "x` ![](https://evil.example) @everyone"}}
@@ -169,6 +174,12 @@ func hostile(s *anvil.Story) {
 	s.Runs[0].Verdict.Files[0].Path = "a`b|c\n@team.go"
 	s.Session.Branch, s.Runs[0].BaseRef = "x`@everyone`Fixes`#1", "a`$(id)`@team`<img`;'q"
 	s.Runs[0].Report.Environment = &anvil.Environment{Path: ".devcontainer/`" + evil + "/devcontainer.json"}
+}
+
+// hostileRunner is one whose dev container was left out for a reason that means harm.
+func hostileRunner(s *anvil.Story) {
+	hostile(s)
+	s.Runs[0].Report.Environment.Without = evil
 }
 
 // Every state as people see it, kept in files that can be read in a review.
@@ -224,13 +235,15 @@ func TestGolden(t *testing.T) {
 		"notices": story(anvil.Queued, func(s *anvil.Story) {
 			s.Task.Command.Notices = []*anvil.Problem{anvil.Problemf("CMD_MULTIPLE", "Post the others as comments of their own.", "the comment has 2 commands, and only the first one runs")}
 		}),
-		"dev-container": story(anvil.Succeeded, merged, spent, inDevContainer),
-		"screenshots":   story(anvil.Succeeded, merged, pictured),
-		"hostile":       story(anvil.Succeeded, merged, hostile),
-		"cost":          story(anvil.Succeeded, merged, spent),
-		"budget-low":    story(anvil.Working, spent, noted(anvil.KindBudgetLow, "$4.02 of the budget of the run ($5.00) are used")),
-		"budget-wait":   story(anvil.Queued, noted(anvil.KindBudgetWait, "the budget of the user per day ($50.00) is used up; it begins anew at 2026-11-23 00:00 UTC")),
-		"budget-over":   story(anvil.Failed, spent, problem(anvil.Problemf(anvil.CodeBudgetExceeded, "Ask for less at a time.", "the budget of the run ($5.00) is used up"))),
+		"dev-container":    story(anvil.Succeeded, merged, spent, inDevContainer),
+		"no-dev-container": story(anvil.Succeeded, merged, withoutDevContainer),
+		"screenshots":      story(anvil.Succeeded, merged, pictured),
+		"hostile":          story(anvil.Succeeded, merged, hostile),
+		"hostile-runner":   story(anvil.Succeeded, merged, hostileRunner),
+		"cost":             story(anvil.Succeeded, merged, spent),
+		"budget-low":       story(anvil.Working, spent, noted(anvil.KindBudgetLow, "$4.02 of the budget of the run ($5.00) are used")),
+		"budget-wait":      story(anvil.Queued, noted(anvil.KindBudgetWait, "the budget of the user per day ($50.00) is used up; it begins anew at 2026-11-23 00:00 UTC")),
+		"budget-over":      story(anvil.Failed, spent, problem(anvil.Problemf(anvil.CodeBudgetExceeded, "Ask for less at a time.", "the budget of the run ($5.00) is used up"))),
 	}
 	for name, s := range stories {
 		t.Run(name, func(t *testing.T) {

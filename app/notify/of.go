@@ -247,7 +247,7 @@ func environmentOf(run anvil.Run) *Environment {
 		return nil
 	}
 	e := run.Report.Environment
-	return &Environment{Path: sanitize.From(e.Path), Warm: e.Warm, Took: time.Duration(e.DurationMS) * time.Millisecond}
+	return &Environment{Path: sanitize.From(e.Path), Warm: e.Warm, Took: time.Duration(e.DurationMS) * time.Millisecond, Without: sanitize.From(e.Without)}
 }
 
 // spansOf is how long the parts of a run took, if its runner told.

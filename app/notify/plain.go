@@ -50,7 +50,7 @@ func Plain(d Document) string {
 		line("  %s refused in the network", count(len(d.Refused), "place"))
 	}
 	if d.Environment != nil {
-		line("  %s", d.Environment.told(d.Environment.Path.Plain(200)))
+		line("  %s", d.Environment.plain())
 	}
 	if d.Cost != "" {
 		line("  models: %s", d.Cost)

@@ -74,7 +74,7 @@ func section(d Document, level string) string {
 	}
 	fmt.Fprintf(&b, " task `%s`", d.Task)
 	if d.Environment != nil {
-		b.WriteString(" · " + d.Environment.told(d.Environment.Path.Code()))
+		b.WriteString(" · " + d.Environment.told())
 	}
 	if d.Cost != "" {
 		b.WriteString(" · " + d.Cost)

@@ -25,7 +25,8 @@ type Environment struct {
 // [EnvironmentUsed].
 const KindEnvironment = "environment"
 
-// EnvironmentUsed is the dev container that a run worked in.
+// EnvironmentUsed is the dev container that a run worked in, or that it had to work
+// without.
 type EnvironmentUsed struct {
 	Path string `json:"path"`           // of its configuration
 	Name string `json:"name,omitempty"` // of one of several
@@ -35,9 +36,14 @@ type EnvironmentUsed struct {
 	Image        string   `json:"image"` // digest in the engine
 	Warm         bool     `json:"warm"`  // it was kept, and not built
 	Milliseconds int64    `json:"ms"`
+	// Without is why the run worked in the runner's own system instead; empty if it did not.
+	Without string `json:"without,omitempty"`
 }
 
 func (e EnvironmentUsed) String() string {
+	if e.Without != "" {
+		return fmt.Sprintf("without the dev container %s: %s", e.Path, e.Without)
+	}
 	how := "cold"
 	if e.Warm {
 		how = "warm"

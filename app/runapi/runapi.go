@@ -357,7 +357,8 @@ type FinishRequest struct {
 	Problem      *Error       `json:"problem,omitempty"` // with Failed or Cancelled
 	// Refused is what the egress proxy refused, each once, the first of it.
 	Refused []Refusal `json:"refused,omitempty"`
-	// Environment is the dev container that the run worked in; nil without one.
+	// Environment is the dev container that the run worked in, or had to leave out; nil
+	// if there was none to be used.
 	Environment *EnvironmentUsed `json:"environment,omitempty"`
 	// Debug says that an ArtifactDebug was uploaded.
 	Debug bool `json:"debug,omitempty"`
