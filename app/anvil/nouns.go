@@ -377,6 +377,9 @@ type Report struct {
 	Head         string       `json:"head,omitempty"` // the proposed commit
 	Problem      *Problem     `json:"problem,omitempty"`
 	Bundle       string       `json:"bundle,omitempty"` // blob digest
+	// Over is the budget that was used up when the proposal was there already. It is the
+	// server's word; nil if none was.
+	Over *Problem `json:"over,omitempty"`
 	// Refused is what the run was not allowed to reach, the first of it.
 	Refused []RefusedHost `json:"refused,omitempty"`
 	// Environment is the dev container that the run worked in; nil without one.

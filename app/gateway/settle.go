@@ -63,8 +63,8 @@ func (c *call) bound() anvil.Spent {
 
 var errNotNow = errors.New("the run is not at work, or has a problem already")
 
-// exceed marks a run whose budget is used up: whatever its runner hands over, it ends
-// with that.
+// exceed marks a run whose budget is used up: unless its runner hands over a change, it
+// ends with that.
 func (g *Gateway) exceed(ctx context.Context, run anvil.RunID, problem *anvil.Problem) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()

@@ -200,8 +200,8 @@ func (s *Server) finish(r *http.Request) (any, error) {
 		to = anvil.Cancelled
 	case run.Question != nil && run.Question.Answer == "":
 		to = anvil.Waiting
-	case overBudget(run) && req.Result != runapi.Cancelled:
-		to = anvil.Failed // an agent that had to stop in the middle has no result
+	case overBudget(run) && (req.Result == runapi.Unchanged || req.Result == runapi.Failed || planned):
+		to = anvil.Failed // an agent that had to stop in the middle has no result, but for a bundle
 	case req.Result == runapi.Cancelled:
 		to = anvil.Cancelled
 	case planned:
@@ -231,6 +231,9 @@ func (s *Server) finish(r *http.Request) (any, error) {
 		}
 		if run.State != state { // a stop came between reading and writing: look again
 			return &runapi.Error{Code: runapi.CodeBusy, What: "the run changed just now.", Next: "Try again.", Status: http.StatusServiceUnavailable}
+		}
+		if to == anvil.Inspecting && overBudget(*run) {
+			report.Over = run.Problem
 		}
 		run.Report = report
 		run.Engine.Version = report.Engine.Version
@@ -293,7 +296,9 @@ func finishedBefore(run anvil.Run, report *anvil.Report, r *http.Request) (bool,
 	if run.Report == nil {
 		return false, nil
 	}
-	if holdsToken(r, run) && reflect.DeepEqual(normal(run.Report), normal(report)) {
+	before := *run.Report
+	before.Over = nil // no runner says that
+	if holdsToken(r, run) && reflect.DeepEqual(normal(&before), normal(report)) {
 		return true, nil
 	}
 	return false, stale(run.State)

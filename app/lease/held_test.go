@@ -611,12 +611,37 @@ func TestAStopInTheMomentOfTheFinishIsNotLost(t *testing.T) {
 	}
 }
 
-// An agent that the gateway stopped in the middle has no result: whatever its runner
-// hands over, the run ends with the budget that is used up.
+// A proposal that is there when the budget is used up, as after a repair that came to
+// nothing, goes on to inspection, and the budget stands beside it. The finish may be asked
+// for again, as ever.
+func TestAProposalOutlivesItsBudget(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	run, holder := w.working("a")
+	bundle := upload(t, holder, runapi.ArtifactBundle, "a bundle").Digest
+	w.amend(run, func(r *anvil.Run) {
+		r.Problem = anvil.Problemf(anvil.CodeBudgetExceeded, "Wait.", "the budget is used up")
+	})
+	for range 2 {
+		if answer, err := holder.Finish(t.Context(), proposal(bundle)); err != nil || answer.State != string(anvil.Inspecting) {
+			t.Fatalf("answered %+v, %v", answer, err)
+		}
+	}
+	r := w.run(run)
+	if r.State != anvil.Inspecting || r.Problem != nil || w.jobs.count(anvil.HopInspect, run) != 1 {
+		t.Errorf("the run is %s with %v", r.State, r.Problem)
+	}
+	if over := r.Report.Over; over == nil || over.Code != anvil.CodeBudgetExceeded || over.What != "the budget is used up" {
+		t.Errorf("the report says %+v", over)
+	}
+}
+
+// An agent that the gateway stopped in the middle has no result otherwise: whatever its
+// runner says, the run ends with the budget that is used up.
 func TestARunThatIsOverItsBudgetFails(t *testing.T) {
 	t.Parallel()
 	for result, want := range map[runapi.Result]anvil.State{
-		runapi.Proposed: anvil.Failed, runapi.Unchanged: anvil.Failed, runapi.Failed: anvil.Failed, runapi.Cancelled: anvil.Cancelled,
+		runapi.Unchanged: anvil.Failed, runapi.Failed: anvil.Failed, runapi.Cancelled: anvil.Cancelled,
 	} {
 		w := newWorld(t)
 		run, holder := w.working("a")

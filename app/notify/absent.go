@@ -28,6 +28,15 @@ func (a Absent) told() string {
 	return "Done without " + strings.Join(parts, ", and ") + ".\n\n"
 }
 
+// cutShort warns people that the agent would have gone on with what they read; empty if
+// it was done.
+func cutShort(d Document) string {
+	if d.Over == nil {
+		return ""
+	}
+	return fmt.Sprintf("> ⚠️ **%s**: %s The agent was stopped, and this is what it had made by then. %s\n\n", d.Over.Code, capital(stop(d.Over.What.Line(300))), stop(d.Over.Next.Line(300)))
+}
+
 // debugging tells whoever runs the server how to look into a failure.
 func debugging(d Document) string {
 	if d.Problem == nil || !d.Debug {

@@ -31,6 +31,7 @@ func CheckRun(d Document) github.CheckRun {
 		b.WriteString(d.Problem.told() + "\n\n")
 	}
 	b.WriteString(debugging(d))
+	b.WriteString(cutShort(d))
 	b.WriteString(held(d))
 	b.WriteString(verification(d.Verification))
 	b.WriteString(foldedPictures(d))

@@ -122,6 +122,7 @@ func ending(d Document) string {
 		b.WriteString(d.Problem.told() + "\n\n")
 	}
 	b.WriteString(debugging(d))
+	b.WriteString(cutShort(d))
 	b.WriteString(held(d))
 	answer := d.Answer
 	if d.Phase == Done { // the rest is in the pull request

@@ -46,6 +46,7 @@ type Document struct {
 	Notices  []Problem
 
 	Problem      *Problem // why it failed, or is held
+	Over         *Problem // the budget that was used up when the change was there already
 	Answer       sanitize.Text
 	Report       Report          // the answer in its parts
 	Verification *Verification   // nil until a runner reported

@@ -104,6 +104,7 @@ func linearHeld(d Document, tree string) string {
 	if d.Problem != nil {
 		b.WriteString(d.Problem.told() + "\n\n")
 	}
+	b.WriteString(cutShort(d))
 	b.WriteString("The change touches files that decide what runs with secrets, who must review, or how agents behave:\n\n")
 	for _, path := range d.Held {
 		fmt.Fprintf(&b, "- %s\n", path.Code())
@@ -129,6 +130,7 @@ func linearEnd(d Document) string {
 	if d.Problem != nil {
 		b.WriteString(d.Problem.told() + "\n\n")
 	}
+	b.WriteString(cutShort(d))
 	if !d.Answer.Empty() {
 		b.WriteString(d.Answer.Markdown() + "\n\n")
 	}

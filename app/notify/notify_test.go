@@ -137,6 +137,12 @@ func withoutDevContainer(s *anvil.Story) {
 	s.Runs[0].Report.Environment = &anvil.Environment{Path: ".devcontainer/devcontainer.json", Without: "this runner contains by bubblewrap, which runs no images"}
 }
 
+// cutShort lets the budget have been used up while the agent mended the change.
+func cutShort(s *anvil.Story) {
+	s.Runs[0].Report.Over = anvil.Problemf(anvil.CodeBudgetExceeded, "Ask for less at a time.", "the budget of the run ($5.00) is used up")
+	s.Runs[0].Report.Verification.Status, s.Runs[0].Report.Verification.Checks[1].Status = anvil.NotPassed, anvil.NotPassed
+}
+
 // pictured lets the run have handed over pictures, one with a title that means harm.
 func pictured(s *anvil.Story) {
 	s.Runs[0].Report.Screenshots = []anvil.Screenshot{{Title: "page /login: the new button"}, {Title: "x` ![](https://evil.example) @everyone"}}
@@ -243,6 +249,7 @@ func TestGolden(t *testing.T) {
 		"cost":             story(anvil.Succeeded, merged, spent),
 		"budget-low":       story(anvil.Working, spent, noted(anvil.KindBudgetLow, "$4.02 of the budget of the run ($5.00) are used")),
 		"budget-wait":      story(anvil.Queued, noted(anvil.KindBudgetWait, "the budget of the user per day ($50.00) is used up; it begins anew at 2026-11-23 00:00 UTC")),
+		"budget-cut":       story(anvil.Succeeded, merged, spent, cutShort),
 		"budget-over":      story(anvil.Failed, spent, problem(anvil.Problemf(anvil.CodeBudgetExceeded, "Ask for less at a time.", "the budget of the run ($5.00) is used up"))),
 	}
 	for name, s := range stories {

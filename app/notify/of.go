@@ -40,6 +40,10 @@ func Of(s anvil.Story) Document {
 	}
 	if run.Report != nil {
 		d.Report = reportOf(run.Report.Answer)
+		if run.Report.Over != nil {
+			over := problem(run.Report.Over)
+			d.Over = &over
+		}
 	}
 	d.Lost, d.Earlier = lostOf(s), earlierOf(s)
 	for _, r := range s.Runs {

@@ -32,6 +32,9 @@ func Plain(d Document) string {
 	if d.Problem != nil {
 		line("  %s: %s %s", d.Problem.Code, stop(d.Problem.What.Plain(700)), stop(d.Problem.Next.Plain(300)))
 	}
+	if d.Over != nil {
+		line("  %s: %s %s", d.Over.Code, stop(d.Over.What.Plain(300)), stop(d.Over.Next.Plain(300)))
+	}
 	for _, path := range d.Held {
 		line("  held for %s", path.Path())
 	}

@@ -45,6 +45,7 @@ func section(d Document, level string) string {
 	} else {
 		b.WriteString(d.Report.Summary.Markdown() + "\n\n")
 	}
+	b.WriteString(cutShort(d))
 	b.WriteString(d.Absent.told())
 	b.WriteString(changed(d.Change))
 	if !d.Report.DataFlow.Empty() {
