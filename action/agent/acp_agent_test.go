@@ -151,12 +151,12 @@ func (a *protocolAgent) files(ctx context.Context, id acp.SessionId) error {
 	if text, err := read(filepath.Join(a.cwd, "new", "file.txt"), &two, &one); err != nil || text != "two\n" {
 		return fmt.Errorf("read %q: %v", text, err)
 	}
-	for _, path := range []string{"/etc/passwd", filepath.Join(a.cwd, "..", "out.txt"), filepath.Join(a.cwd, "link"), filepath.Join(a.cwd, "pipe"), "new/file.txt", a.cwd} {
+	for _, path := range []string{"/etc/passwd", filepath.Join(a.cwd, "..", "out.txt"), filepath.Join(a.cwd, "link"), filepath.Join(a.cwd, "pipe"), "new/file.txt", a.cwd, a.cwd + strings.Repeat("/a", 1<<20)} {
 		if _, err := read(path, nil, nil); err == nil {
-			return fmt.Errorf("%s could be read", path)
+			return fmt.Errorf("%.200s could be read", path)
 		}
 		if err := write(path); err == nil {
-			return fmt.Errorf("%s could be written", path)
+			return fmt.Errorf("%.200s could be written", path)
 		}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +17,9 @@ import (
 // maxFile bounds a file that is read for an agent: no line of the protocol may be
 // longer.
 const maxFile = 8 << 20
+
+// maxPath is how long a path is at most: the system's own bound, which a root does not keep.
+const maxPath = 4096
 
 // RequestPermission gives what is asked for, for as long as may be.
 func (t *acpTurn) RequestPermission(_ context.Context, r acp.RequestPermissionRequest) (acp.RequestPermissionResponse, error) {
@@ -47,7 +51,8 @@ func (t *acpTurn) ReadTextFile(_ context.Context, r acp.ReadTextFileRequest) (ac
 	return acp.ReadTextFileResponse{Content: part(string(b), r.Line, r.Limit)}, nil
 }
 
-// WriteTextFile writes a file of the tree, with the directories above it.
+// WriteTextFile writes a file of the tree, with the directories above it. What it makes
+// is the agent's own, as if a program of the agent's had made it.
 func (t *acpTurn) WriteTextFile(_ context.Context, r acp.WriteTextFileRequest) (acp.WriteTextFileResponse, error) {
 	f, closeRoot, err := t.file(r.Path, os.O_WRONLY|os.O_CREATE, true)
 	if err != nil {
@@ -57,6 +62,9 @@ func (t *acpTurn) WriteTextFile(_ context.Context, r acp.WriteTextFileRequest) (
 	err = f.Truncate(0)
 	if err == nil {
 		_, err = io.WriteString(f, r.Content)
+	}
+	if err == nil {
+		err = t.work.Confine.Give(f)
 	}
 	if err := errors.Join(err, f.Close()); err != nil {
 		return acp.WriteTextFileResponse{}, fmt.Errorf("write %s: %w", r.Path, err)
@@ -68,15 +76,15 @@ func (t *acpTurn) WriteTextFile(_ context.Context, r acp.WriteTextFileRequest) (
 // followed, and nothing that could keep the runner waiting is opened.
 func (t *acpTurn) file(name string, flag int, parents bool) (_ *os.File, closeRoot func() error, err error) {
 	rel, err := filepath.Rel(t.tree, name)
-	if err != nil || !filepath.IsAbs(name) || !filepath.IsLocal(rel) || rel == "." {
-		return nil, nil, fmt.Errorf("%s is not in the working directory", name)
+	if err != nil || !filepath.IsAbs(name) || !filepath.IsLocal(rel) || rel == "." || len(name) > maxPath {
+		return nil, nil, fmt.Errorf("%.200s is not in the working directory", name)
 	}
 	root, err := os.OpenRoot(t.work.Tree)
 	if err != nil {
 		return nil, nil, err
 	}
 	if parents {
-		if err = root.MkdirAll(filepath.Dir(rel), 0o755); err != nil {
+		if err = t.directories(root, filepath.Dir(rel)); err != nil {
 			_ = root.Close()
 			return nil, nil, err
 		}
@@ -94,6 +102,28 @@ func (t *acpTurn) file(name string, flag int, parents bool) (_ *os.File, closeRo
 	}
 	_ = root.Close()
 	return nil, nil, err
+}
+
+// directories makes a directory of the tree and those above it. Those that are new are
+// the agent's own.
+func (t *acpTurn) directories(root *os.Root, name string) error {
+	if name == "." {
+		return nil
+	}
+	if err := t.directories(root, filepath.Dir(name)); err != nil {
+		return err
+	}
+	switch err := root.Mkdir(name, 0o755); {
+	case errors.Is(err, fs.ErrExist):
+		return nil
+	case err != nil:
+		return err
+	}
+	d, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(t.work.Confine.Give(d), d.Close())
 }
 
 // part is what of a text was asked for: from a line, counted from 1, and so many.

@@ -35,9 +35,22 @@ func speaker(t *testing.T, mode string) agent.Work {
 	return w
 }
 
+// giving is a confinement that notes what programs are given.
+type giving struct {
+	confine.Confinement
+	given []string
+}
+
+func (g *giving) Give(f *os.File) error {
+	g.given = append(g.given, f.Name())
+	return g.Confinement.Give(f)
+}
+
 func TestProtocolAgent(t *testing.T) {
 	t.Parallel()
 	w := speaker(t, "work")
+	gives := &giving{Confinement: w.Confine}
+	w.Confine = gives
 	w.Instructions = "be brief"
 	outside := filepath.Join(t.TempDir(), "secret")
 	for _, err := range []error{
@@ -70,6 +83,9 @@ func TestProtocolAgent(t *testing.T) {
 	}
 	if b, err := os.ReadFile(outside); err != nil || string(b) != "secret" {
 		t.Errorf("outside of the tree: %q, %v", b, err)
+	}
+	if want := []string{filepath.Join(w.Tree, "new"), filepath.Join(w.Tree, "new/file.txt")}; !slices.Equal(gives.given, want) {
+		t.Errorf("given to the agent's own programs: %q, want %q", gives.given, want)
 	}
 	if !strings.Contains(w.Raw.(*bytes.Buffer).String(), "sessionUpdate") {
 		t.Error("the raw stream is not kept")

@@ -3,6 +3,7 @@ package confine_test
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"net"
 	"os"
 	"os/exec"
@@ -124,6 +125,36 @@ func TestInside(t *testing.T) {
 		}
 		if text, err := os.ReadFile(filepath.Join(r.Home, "f")); err != nil || string(text) != "x\n" {
 			t.Errorf("what it wrote: %q %v", text, err)
+		}
+	})
+}
+
+// What the runner makes in the tree while programs are at work is theirs once it is given.
+func TestGive(t *testing.T) {
+	t.Parallel()
+	eachBox(t, func(t *testing.T, c *confine.Choice) {
+		r := room(t)
+		b := newBox(t, c, r)
+		if out, exit := sh(t, c, b, "true"); exit.Code != 0 {
+			t.Fatal(out)
+		}
+		dir := filepath.Join(r.Tree, "new")
+		file := filepath.Join(dir, "file")
+		if err := errors.Join(os.Mkdir(dir, 0o755), os.WriteFile(file, []byte("by the runner\n"), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range []string{dir, file} {
+			f, err := os.Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			if err := b.Give(f); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if out, exit := sh(t, c, b, "echo by a program >> new/file && echo beside > new/other && chmod 700 new && rm -r new"); exit.Code != 0 {
+			t.Errorf("not theirs: %s", out)
 		}
 	})
 }

@@ -3,6 +3,7 @@ package confine
 import (
 	"context"
 	"io"
+	"os"
 	"time"
 )
 
@@ -31,6 +32,9 @@ type Confinement interface {
 	// a Unix socket, and returns the HOST:PORT on their loopback. It is called before
 	// the first Start.
 	Reach(socket string) (addr string, err error)
+	// Give gives a file or directory that the runner has open, and has made where the
+	// programs write, to their user. What is open is given, whatever its name leads to now.
+	Give(f *os.File) error
 	// Close ends what Reach began and takes the confinement away. Nothing of it may
 	// be running.
 	Close() error

@@ -50,3 +50,14 @@ func (b *box) own() error {
 	b.owned = true
 	return nil
 }
+
+// Give gives what the runner has made meanwhile to the programs' user.
+func (b *box) Give(f *os.File) error {
+	if b.user == os.Geteuid() {
+		return nil
+	}
+	if err := f.Chown(b.user, b.user); err != nil {
+		return fmt.Errorf("give %s to the programs' user: %w", filepath.Base(f.Name()), err)
+	}
+	return nil
+}
