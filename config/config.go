@@ -201,8 +201,11 @@ type Engine struct {
 	//
 	//	codex    the Codex CLI (npm: @openai/codex)
 	//	claude   Claude Code (npm: @anthropic-ai/claude-code)
-	//	acp      any agent that speaks the Agent Client Protocol over its standard
-	//	         input and output, such as opencode acp or gemini --acp
+	//	acp      an agent that speaks the Agent Client Protocol over its standard
+	//	         input and output. Its model it must ask by Responses, Chat Completions
+	//	         or Messages, at OPENAI_BASE_URL or ANTHROPIC_BASE_URL, and its command
+	//	         must switch the repository's settings for agents off. OpenCode
+	//	         ([opencode, acp]) is tried; Gemini CLI can't do it and is refused
 	//	command  any program that gets the prompt on its standard input and changes
 	//	         files in its working directory
 	//

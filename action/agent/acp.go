@@ -16,9 +16,9 @@ import (
 	"github.com/seed-bc0cc349/anvil/app/runapi"
 )
 
-// ACP is the engine for every agent that speaks the Agent Client Protocol on its
-// standard input and output, such as `opencode acp` or `gemini --acp`. The runner is
-// the client: it starts or loads a session in the tree, gives it the prompt, and
+// ACP is the engine for agents that speak the Agent Client Protocol on their standard
+// input and output, such as `opencode acp`, which is the one that is tried. The runner
+// is the client: it starts or loads a session in the tree, gives it the prompt, and
 // ends it.
 //
 // Permissions that the agent asks for are given: the confinement is the sandbox, and
@@ -26,16 +26,17 @@ import (
 // those of the tree, and no others.
 //
 // The model's address and token are in the variables that OpenAI's and Anthropic's
-// libraries read. The base commit's instructions stand before the prompt.
+// libraries read: an agent that asks its model in another way, as Gemini CLI does by
+// generateContent, has none. The base commit's instructions stand before the prompt.
 //
 // Known gap: the protocol has no word for an agent's own settings, so those of the
 // repository are off only if its command line says so. OpenCode is told (acp_known.go).
 type ACP struct{}
 
-// Conversation is what the agents that are known keep of their sessions, and the
-// directory "conversation" for others. Their logins are elsewhere.
+// Conversation is what the agent that is known keeps of its sessions, and the directory
+// "conversation" for others. Its logins are elsewhere.
 func (ACP) Conversation() []string {
-	return []string{"conversation/**", ".local/share/opencode/opencode.db*", ".gemini/tmp/*/chats/**"}
+	return []string{"conversation/**", ".local/share/opencode/opencode.db*"}
 }
 
 // Find finds the program that the assignment names.

@@ -11,8 +11,9 @@
 // All text from an agent is untrusted. An engine passes it on as it is; who shows
 // or stores it cleans and redacts it.
 //
-// [Codex] and [Claude] drive the two CLIs of those names, [ACP] any agent that speaks
-// the Agent Client Protocol, [Command] any other program. For all of them holds:
+// [Codex] and [Claude] drive the two CLIs of those names, [ACP] an agent that speaks
+// the Agent Client Protocol and finds its model by OpenAI's or Anthropic's variables,
+// [Command] any other program. For all of them holds:
 //
 //   - the program is found on the runner and asked for its version where it will run,
 //     before any model is asked; another version than the assignment names is refused;
