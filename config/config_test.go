@@ -111,6 +111,36 @@ func keysOf(t reflect.Type) []string {
 
 // The struct is the manual: a field without a comment, or a default that its
 // comment does not name, is a hole in it.
+// The example of the manual about models is a configuration that works.
+func TestTheManualsExampleWorks(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../docs/operating-models.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "```yaml\n")
+	example, _, found := strings.Cut(rest, "```\n")
+	if !found {
+		t.Fatal("it has no example")
+	}
+	server, _, _ := strings.Cut(least, "engines:")
+	c, err := Parse([]byte(server + example))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Validate(); err != nil {
+		t.Error(err)
+	}
+	if len(c.Engines) != 3 || len(c.Gateway.Upstreams) != 3 || len(c.Budgets) != 3 {
+		t.Errorf("it says %+v", c)
+	}
+	for kind, version := range testedVersions {
+		if !strings.Contains(string(text), version) {
+			t.Errorf("the manual does not name version %s of %s", version, kind)
+		}
+	}
+}
+
 func TestEveryFieldIsExplained(t *testing.T) {
 	t.Parallel()
 	var specs []ast.Node
