@@ -19,6 +19,15 @@ func TestBases(t *testing.T) {
 		{"arguments", `{"build": {"dockerfile": "Dockerfile", "args": {"VARIANT": "13"}}}`,
 			"ARG VARIANT=12\nARG NAME=\"debian\"\nFROM ${NAME}:$VARIANT\nFROM debian:${NONE:-11}\nFROM reg/${TARGETARCH}/x\nARG LATE=1\nFROM a:\\\n$LATE\n",
 			[]string{"debian:13", "debian:11", "reg/${TARGETARCH}/x", "a:$LATE"}},
+		{"arguments of arguments", `{"build": {"dockerfile": "Dockerfile"}}`, "ARG TAG=12 NAME=debian\nARG IMAGE=\"$NAME:$TAG\"\nFROM $IMAGE\n", []string{"debian:12"}},
+		{"mounts", `{"build": {"dockerfile": "Dockerfile"}}`,
+			"FROM a AS one\nRUN --mount=from=b,target=/b --network=none --mount=type=cache,FROM=c,target=/c --mount=type=bind,from=one,target=/d \\\n" +
+				"# a remark\n --mount=from=0,target=/e --mount=from=d,target=/f make --mount=from=none\nONBUILD RUN --mount=from=e x\nONBUILD COPY --from=f / /\n",
+			[]string{"a", "b", "c", "d", "e", "f"}},
+		{"a frontend", `{"build": {"dockerfile": "Dockerfile"}}`, "# syntax = docker/dockerfile:1 option\nFROM a\n# syntax=late\n", []string{"docker/dockerfile:1", "a"}},
+		{"a frontend by an argument", `{"build": {"dockerfile": "Dockerfile", "args": {"BUILDKIT_SYNTAX": "other:1"}}}`, "# syntax=docker/dockerfile:1\nFROM a\n", []string{"other:1", "a"}},
+		{"what only looks like them", `{"build": {"dockerfile": "Dockerfile"}}`, "FROM a\nRUN cat <<EOF\nFROM b\nCOPY --from=c / /\nEOF\nRUN echo COPY --from=d ,from=e\n", []string{"a"}},
+		{"another escape", `{"build": {"dockerfile": "Dockerfile"}}`, "# escape=`\nFROM `\n a\nRUN \\\nFROM b\n", []string{"a", "b"}},
 	} {
 		found, err := Find(repository(t, map[string]string{".devcontainer.json": c.text, "Dockerfile": c.dockerfile}), "")
 		if err != nil {
@@ -33,7 +42,8 @@ func TestBases(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := found.Features(), []string{"ghcr.io/devcontainers/features/node:1", "localhost:5000/a/b"}; !slices.Equal(got, want) {
+	if got, want := found.Features(), []string{"ghcr.io/devcontainers/features/node:1", "https://a.example/b/c.tgz", "legacy", "localhost:5000/a/b",
+		"owner/repository/feature@v1"}; !slices.Equal(got, want) {
 		t.Errorf("features %q, want %q", got, want)
 	}
 }

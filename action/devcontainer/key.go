@@ -9,12 +9,10 @@ import (
 	"io/fs"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/moby/patternmatcher"
-	"github.com/moby/patternmatcher/ignorefile"
 )
 
 // Inputs are all that an image is built from.
@@ -23,7 +21,7 @@ type Inputs struct {
 	Lock          []byte // devcontainer-lock.json beside it: the features' digests
 	Dockerfile    []byte
 	// Files are what the build may copy: of the build context, and of local features.
-	// Empty if the Dockerfile copies nothing.
+	// Empty if the Dockerfile copies nothing. If it does, .dockerignore is one of them.
 	Files []File
 	// Base names the images that it starts from, with their digests where they are known.
 	Base string
@@ -65,9 +63,10 @@ func (in Inputs) KeyWith(bases string) string {
 }
 
 // Inputs collects what the repository has of them; Base, CLI and Platform are the
-// caller's to set. A Dockerfile with any COPY, ADD or mount takes the whole build
-// context, less what its .dockerignore leaves out: a name that is built from variables
-// cannot be told from outside.
+// caller's to set. Of the build context they have what the Dockerfile's COPY and ADD name.
+// Where that can't be told for sure, such as of a name with a variable in it, they have the
+// whole context: a key that changes too often costs time, one that does not change leaves a
+// run with an old image. Neither has what .dockerignore leaves out.
 func (c *Configuration) Inputs() (Inputs, error) {
 	in := Inputs{Configuration: c.text}
 	lock := path.Join(c.dir(), "devcontainer-lock.json")
@@ -81,10 +80,8 @@ func (c *Configuration) Inputs() (Inputs, error) {
 			return in, invalid("Name a file of the repository.", "%s: the Dockerfile %s can't be read: %v", c.Path, cut(name), err)
 		}
 		in.Dockerfile = text
-		if copies.Match(joined(text)) || copies.Match(text) {
-			if in.Files, err = c.files(context, c.ignored(name, context)); err != nil {
-				return in, err
-			}
+		if in.Files, err = c.copied(readDockerfile(text, c.args()), context); err != nil {
+			return in, err
 		}
 	}
 	features, _ := c.values["features"].(map[string]any)
@@ -92,7 +89,7 @@ func (c *Configuration) Inputs() (Inputs, error) {
 		if !strings.HasPrefix(id, ".") {
 			continue
 		}
-		list, err := c.files(path.Join(c.dir(), id), nil)
+		list, err := c.files(path.Join(c.dir(), id), nil, []string{"."})
 		if err != nil {
 			return in, err
 		}
@@ -104,37 +101,14 @@ func (c *Configuration) Inputs() (Inputs, error) {
 	return in, nil
 }
 
-// copies finds the instructions by which a build reads its context.
-var copies = regexp.MustCompile(`(?mi)^[ \t]*(ONBUILD[ \t]+)?(COPY|ADD)\b|--mount`)
-
-var continued = regexp.MustCompile("[\\\\`][ \t]*\r?\n")
-
-// joined is a Dockerfile with its continued lines as one, whatever character continues
-// them.
-func joined(text []byte) []byte { return continued.ReplaceAll(text, nil) }
-
-// ignored reads the patterns of what the build does not see.
-func (c *Configuration) ignored(dockerfile, context string) []string {
-	for _, name := range []string{dockerfile + ".dockerignore", path.Join(context, ".dockerignore")} {
-		text, err := readFile(c.root, name)
-		if err != nil {
-			continue
-		}
-		if list, err := ignorefile.ReadAll(strings.NewReader(string(text))); err == nil {
-			return list
-		}
-	}
-	return nil
-}
-
-// files lists what is in a folder of the repository, less what is ignored.
-func (c *Configuration) files(dir string, ignore []string) ([]File, error) {
+// files lists what is at places in a folder of the repository, less what is ignored.
+func (c *Configuration) files(dir string, ignore, places []string) ([]File, error) {
 	m, err := patternmatcher.New(ignore)
 	if err != nil {
 		return nil, invalid("Correct the .dockerignore on the base branch.", "%s: %v", dir, err)
 	}
 	var list []File
-	err = fs.WalkDir(c.root.FS(), dir, func(p string, d fs.DirEntry, err error) error {
+	walk := func(p string, d fs.DirEntry, err error) error {
 		switch {
 		case err == nil && p == ".git" && d.IsDir():
 			return fs.SkipDir
@@ -152,9 +126,11 @@ func (c *Configuration) files(dir string, ignore []string) ([]File, error) {
 		f.Path = name
 		list = append(list, f)
 		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read the build context %s: %w", dir, err)
+	}
+	for _, place := range places {
+		if err := fs.WalkDir(c.root.FS(), path.Join(dir, place), walk); err != nil {
+			return nil, fmt.Errorf("read the build context %s: %w", dir, err)
+		}
 	}
 	return list, nil
 }

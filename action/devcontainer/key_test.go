@@ -27,7 +27,7 @@ func copying() map[string]string {
 	return map[string]string{
 		".devcontainer/devcontainer.json":      `{"build": {"dockerfile": "Dockerfile", "context": ".."}, "features": {"./tool": {}}}`,
 		".devcontainer/devcontainer-lock.json": `{"features": {}}`,
-		".devcontainer/Dockerfile":             "FROM x\nCO\\\nPY go.mod /\n",
+		".devcontainer/Dockerfile":             "FROM x\nCO\\\nPY . /\n",
 		".devcontainer/tool/install.sh":        "id",
 		".dockerignore":                        "*.md\nout\n!KEEP.md\n",
 		"go.mod":                               "module a",
@@ -55,12 +55,13 @@ func TestWhatChangesTheKey(t *testing.T) {
 	for name, text := range map[string]string{
 		".devcontainer/devcontainer.json":      `{"build": {"dockerfile": "Dockerfile", "context": ".."}, "features": {"./tool": {"version": "2"}}}`,
 		".devcontainer/devcontainer-lock.json": `{"features": {"a": {}}}`,
-		".devcontainer/Dockerfile":             "FROM y\nCO\\\nPY go.mod /\n",
+		".devcontainer/Dockerfile":             "FROM y\nCO\\\nPY . /\n",
 		".devcontainer/tool/install.sh":        "id -u",
 		"go.mod":                               "module b",
 		"KEEP.md":                              "kept again",
 		"link":                                 "-> KEEP.md",
 		"new":                                  "a file that was not there",
+		".dockerignore":                        "out\n*.md\n!KEEP.md\n",
 	} {
 		files := copying()
 		files[name] = text
