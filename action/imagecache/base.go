@@ -12,7 +12,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 )
 
-// Base is something in a registry that an environment is built on: an image, or a feature.
+// Base is something from outside the repository that an environment is built on: an image,
+// or a feature.
 type Base struct {
 	Name    string // as its configuration has it
 	Digest  string // that it stands for now; empty: nobody said
@@ -69,7 +70,7 @@ func (c *Cache) Bases(ctx context.Context, images, features []string, warn func(
 	why := make([]error, len(all))
 	var asking sync.WaitGroup
 	for i, b := range all {
-		ref, err := nameOf(b.Name)
+		ref, err := nameOf(b)
 		if err != nil {
 			why[i] = err
 			continue
@@ -89,9 +90,13 @@ func (c *Cache) Bases(ctx context.Context, images, features []string, warn func(
 }
 
 // nameOf reads a name that a registry can be asked about.
-func nameOf(text string) (name.Reference, error) {
+func nameOf(b Base) (name.Reference, error) {
+	text := b.Name
 	if strings.Contains(text, "$") {
 		return nil, errors.New("its name depends on the build")
+	}
+	if b.Feature && !hosted(text) {
+		return nil, errors.New("it is in no registry")
 	}
 	ref, err := name.ParseReference(text)
 	if err != nil {
@@ -117,6 +122,13 @@ func (c *Cache) digest(ctx context.Context, ref name.Reference) (string, error) 
 		return "", c.explain(limited, err, CodeLookup, c.limits.lookup)
 	}
 	return d.Digest.String(), nil
+}
+
+// hosted reports whether a name begins with a registry, which a feature's never leaves out:
+// what does not is an archive's address, or a short name for the CLI to look up.
+func hosted(name string) bool {
+	host, _, ok := strings.Cut(name, "/")
+	return ok && !strings.Contains(name, "://") && (host == "localhost" || strings.ContainsAny(host, ".:"))
 }
 
 // Provide makes a build start from these very images, which it takes from the engine where
