@@ -124,8 +124,8 @@ func (c *Configuration) refuseBuild(b any, may func(string) bool) error {
 		switch {
 		case key == "options" && asks(values[key]) && !may("build.options"):
 			return forbidden(c.Path, "build.options", "they are options of the container engine")
-		case key == "cacheFrom" && strings.Contains(string(must(json.Marshal(values[key]))), "type=") && !may("build.cacheFrom"):
-			return forbidden(c.Path, "build.cacheFrom", "with a type it can read files of the host")
+		case key == "cacheFrom" && strings.Contains(string(must(json.Marshal(values[key]))), "=") && !may("build.cacheFrom"):
+			return forbidden(c.Path, "build.cacheFrom", "what is not just an image's name can read files of the host")
 		case !slices.Contains([]string{"dockerfile", "context", "args", "target", "cacheFrom", "options"}, key) && !may("build."+key):
 			return forbidden(c.Path, "build."+cut(key), "it is not a key that is known to stay inside the build")
 		}
@@ -155,7 +155,10 @@ func (c *Configuration) refuseFeatures(may func(string) bool) error {
 }
 
 // entitled are what a Dockerfile asks of the builder beyond a plain build.
-var entitled = regexp.MustCompile(`(?i)--(security|network)[ \t]*=[ \t]*"?(insecure|host)`)
+var entitled = regexp.MustCompile(`(?i)--(security|network)[ \t]*=[ \t]*(insecure|host)`)
+
+// quotes are what a flag may have between its letters.
+var quotes = regexp.MustCompile("[" + regexp.QuoteMeta(quoting) + "]")
 
 // refuseFiles looks at the Dockerfile and the build context.
 func (c *Configuration) refuseFiles(may func(string) bool) error {
@@ -170,7 +173,7 @@ func (c *Configuration) refuseFiles(may func(string) bool) error {
 	if i, err := c.root.Stat(context); err != nil || !i.IsDir() {
 		return forbidden(c.Path, "build.context", cut(context)+" is not a folder of the repository")
 	}
-	if m := entitled.FindSubmatch(joined(text)); m != nil {
+	if m := entitled.FindSubmatch(quotes.ReplaceAll(joined(text), nil)); m != nil {
 		key := "RUN --" + strings.ToLower(string(m[1]))
 		if !may(key) {
 			return forbidden(name, key, "it asks the builder for the host's network or privileges")

@@ -7,7 +7,7 @@ import (
 
 // Each of these would reach the host. Each is refused by the name of its key, and
 // allowed by nothing but that name.
-func TestHostileConfigurationsAreRefused(t *testing.T) {
+func TestDevcontainerHostileConfigurationsAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		text  string
@@ -46,6 +46,8 @@ func TestHostileConfigurationsAreRefused(t *testing.T) {
 		{text: `{"build": {"dockerfile": "D", "options": ["--network", "host"]}}`, key: "build.options"},
 		{text: `{"build": {"dockerfile": "D", "options": ["--allow=security.insecure"]}}`, key: "build.options"},
 		{text: `{"build": {"dockerfile": "D", "cacheFrom": "type=local,src=/root"}}`, key: "build.cacheFrom"},
+		{text: `{"build": {"dockerfile": "D", "cacheFrom": "Type=local,src=/root/x"}}`, key: "build.cacheFrom"},
+		{text: `{"build": {"dockerfile": "D", "cacheFrom": ["example.com/a:1", "src=/root/x,TYPE=local"]}}`, key: "build.cacheFrom"},
 		{text: `{"build": {"dockerfile": "D", "secrets": ["id=a,src=/etc/shadow"]}}`, key: "build.secrets"},
 		{text: `{"build": {"dockerfile": "../../Dockerfile"}}`, key: "build.dockerfile", never: true},
 		{text: `{"build": {"dockerfile": "/etc/passwd"}}`, key: "build.dockerfile", never: true},
@@ -57,6 +59,8 @@ func TestHostileConfigurationsAreRefused(t *testing.T) {
 		{text: `{"build": {"dockerfile": "D", "context": "up"}}`, key: "build.context", never: true, files: map[string]string{".devcontainer/up": "-> ../.."}},
 		{text: `{"build": {"dockerfile": "I"}}`, key: "RUN --security", files: map[string]string{".devcontainer/I": "FROM x\nRUN --security=insecure id\n"}},
 		{text: `{"build": {"dockerfile": "N"}}`, key: "RUN --network", files: map[string]string{".devcontainer/N": "FROM x\nRUN --net\\\nwork=host id\n"}},
+		{text: `{"build": {"dockerfile": "R"}}`, key: "RUN --network", files: map[string]string{".devcontainer/R": "FROM x\nRUN --net\\\n\n # a remark\nwork=host id\n"}},
+		{text: `{"build": {"dockerfile": "Q"}}`, key: "RUN --network", files: map[string]string{".devcontainer/Q": "FROM x\nRUN --net\"work\"='host' id\n"}},
 	} {
 		t.Run(c.key+" "+c.text, func(t *testing.T) {
 			t.Parallel()
@@ -84,7 +88,7 @@ func TestUsualConfigurationsAreNot(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
 		`{"image": "x", "privileged": false, "runArgs": [], "mounts": null, "init": true, "customizations": {"vscode": {"privileged": true}}}`,
-		`{"name": "a", "build": {"dockerfile": "D", "context": "..", "args": {"V": "1"}, "target": "t"}, "remoteUser": "dev"}`,
+		`{"name": "a", "build": {"dockerfile": "D", "context": "..", "args": {"V": "1"}, "target": "t", "cacheFrom": ["ghcr.io/a/b:1"]}, "remoteUser": "dev"}`,
 		`{"image": "x", "features": {"./tool": {}, "ghcr.io/devcontainers/features/go:1": {"version": "1.26"}}, "postCreateCommand": "make deps"}`,
 		`{"image": "x", "containerEnv": {"P": "${containerEnv:PATH}", "W": "${containerWorkspaceFolder}"}}`,
 	} {
