@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -103,6 +104,15 @@ func TestDevcontainerBuild(t *testing.T) {
 	if host == "" {
 		t.Skip("this needs a real container engine: make test-devcontainer")
 	}
+	buildkit := t.TempDir() // a home with buildx
+	plugins := filepath.Join(buildkit, ".docker", "cli-plugins")
+	err := os.MkdirAll(plugins, 0o755)
+	if err == nil {
+		err = os.Symlink(os.Getenv("ANVIL_DEVCONTAINER_BUILDX"), filepath.Join(plugins, "docker-buildx"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	cli := CLI{
 		Program: os.Getenv("ANVIL_DEVCONTAINER_CLI"), Limit: 5 * time.Minute, Ask: time.Minute,
 		Environ: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "DOCKER_HOST=" + host},
@@ -117,12 +127,18 @@ func TestDevcontainerBuild(t *testing.T) {
 		files                   map[string]string
 		code                    string // of what is refused once it is built
 		broken                  string // what a build that fails says
+		buildkit                bool   // with features it needs a frontend from the network
 	}{
 		{about: "a missing image", text: `{"image": "` + published + `/none:1"}`, broken: "none:1"},
 		{about: "a missing base", text: `{"build": {"dockerfile": "Dockerfile"}}`, broken: "none:2", files: map[string]string{".devcontainer/Dockerfile": "FROM " + published + "/none:2\n"}},
 		{about: "image", text: `{"image": "` + base + `", "remoteEnv": {"A": "b"}}`, says: "remoteEnv"},
 		{about: "Dockerfile", text: `{"build": {"dockerfile": "Dockerfile", "context": ".."}, "postCreateCommand": "make deps"}`, says: "make deps",
 			files: map[string]string{".devcontainer/Dockerfile": "FROM " + base + "\nCOPY go.mod /word\n", "go.mod": "copied"}},
+		// The key counts on these: see Configuration.ignored and readDockerfile.
+		{about: "an ignore file beside the Dockerfile", text: `{"build": {"dockerfile": "Dockerfile", "context": ".."}}`, says: "[", buildkit: true, files: map[string]string{
+			".devcontainer/Dockerfile": "FROM " + base + "\nCOPY word /\n", ".devcontainer/Dockerfile.dockerignore": "word\n", "word": "copied"}},
+		{about: "continued lines and a glob", text: `{"build": {"dockerfile": "Dockerfile", "context": ".."}}`, says: "[", buildkit: true, files: map[string]string{
+			".devcontainer/Dockerfile": "FROM " + base + "\nCO\\\n# a remark\n\nPY w[o]* \\\n  # another\n  /\n", "word": "copied"}},
 		{about: "features", text: `{"image": "` + base + `", "features": {"./tool": {"word": "feature"}}}`, says: "tool", files: tool},
 		{about: "a feature of a registry", text: `{"image": "` + base + `", "features": {"` + published + `:1": {"word": "published"}}}`, says: published, files: map[string]string{}},
 		{about: "named", name: "api", text: `{"image": "` + base + `", "features": {"../tool": {}}, "containerEnv": {"ONE": "two"}}`, says: "ONE", files: tool},
@@ -142,6 +158,10 @@ func TestDevcontainerBuild(t *testing.T) {
 			}
 			if err != nil {
 				t.Fatal(err)
+			}
+			cli := cli
+			if c.buildkit {
+				cli.Environ = append(slices.Clone(cli.Environ), "HOME="+buildkit)
 			}
 			built, err := cli.Build(t.Context(), root.Name(), found, "anvil-test:"+strings.ToLower(rand.Text()), nil, nil)
 			if c.broken != "" {

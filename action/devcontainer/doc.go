@@ -17,7 +17,8 @@
 //     inside the repository, symbolic links included: they are opened through an
 //     [os.Root].
 //   - Equal inputs have equal keys, and any input that changes changes the key. Neither a
-//     clock, a machine nor a file that the build cannot see is an input.
+//     clock, a machine nor a file that the build cannot see is an input. A file that the
+//     build does not copy is one only where a Dockerfile does not tell that for sure.
 //   - Every program that it runs has a time limit, and ends with all that it started.
 //
 // It starts no container and runs no lifecycle command itself: that is for packages runner
