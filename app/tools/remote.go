@@ -25,10 +25,13 @@ type Remote struct {
 	Headers map[string]string // secrets
 	Tools   []string          // that agents may use, by the names that it has for them
 
-	// mu guards what was learned, while it is learned too.
+	leftOut map[string]bool // tools of which the operator was told; for the one list under way
+
+	// mu guards what was learned. It is held for moments.
 	mu      sync.Mutex
 	known   []*Tool
 	learned time.Time
+	asking  chan struct{} // of a list under way; closed when it has ended
 }
 
 // Times of a remote.
@@ -42,26 +45,47 @@ const (
 )
 
 // offer lists the remote's tools that agents may use. While it does not answer they
-// are those that it had before.
-func (r *Remote) offer(ctx context.Context, log *slog.Logger) []*Tool {
+// are those that it had before, and one request alone waits for it; all do until it
+// has answered or failed for the first time.
+func (r *Remote) offer(ctx context.Context, now func() time.Time, log *slog.Logger) []*Tool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if time.Since(r.learned) < remoteFresh {
-		return r.known
+	switch {
+	case now().Sub(r.learned) < remoteFresh:
+	case r.asking == nil:
+		r.learn(ctx, now, log)
+	case r.learned.IsZero():
+		asking := r.asking
+		r.mu.Unlock()
+		select {
+		case <-asking:
+		case <-ctx.Done():
+		}
+		r.mu.Lock()
 	}
-	ctx, cancel := context.WithTimeout(ctx, remoteLists)
-	defer cancel()
-	known, err := r.list(ctx)
-	if err != nil {
-		log.Warn("a tool server does not say what it has", "server", r.Name, "cause", err)
-		r.learned = time.Now().Add(remoteRests - remoteFresh)
-		return r.known
-	}
-	r.known, r.learned = known, time.Now()
 	return r.known
 }
 
-func (r *Remote) list(ctx context.Context) ([]*Tool, error) {
+// learn asks the remote for its tools. It is called with mu held, which others may
+// have while it waits. The list is for all runs: that a caller is gone does not end it.
+func (r *Remote) learn(ctx context.Context, now func() time.Time, log *slog.Logger) {
+	r.asking = make(chan struct{})
+	r.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), remoteLists)
+	defer cancel()
+	known, err := r.list(ctx, log)
+	r.mu.Lock()
+	close(r.asking)
+	r.asking = nil
+	if err != nil {
+		log.Warn("a tool server does not say what it has", "server", r.Name, "cause", err)
+		r.learned = now().Add(remoteRests - remoteFresh)
+		return
+	}
+	r.known, r.learned = known, now()
+}
+
+func (r *Remote) list(ctx context.Context, log *slog.Logger) ([]*Tool, error) {
 	session, err := r.connect(ctx)
 	if err != nil {
 		return nil, err
@@ -75,7 +99,7 @@ func (r *Remote) list(ctx context.Context) ([]*Tool, error) {
 		if !slices.Contains(r.Tools, t.Name) {
 			continue
 		}
-		known = append(known, &Tool{
+		tool := &Tool{
 			Name: r.Name + "_" + t.Name, Description: t.Description, Quota: remoteQuota, schema: t.InputSchema,
 			do: func(ctx context.Context, c *caller, arguments json.RawMessage) (any, error) {
 				if _, _, err := c.begin(ctx, r.Name+"/"+t.Name, anvil.Use{}); err != nil {
@@ -83,9 +107,38 @@ func (r *Remote) list(ctx context.Context) ([]*Tool, error) {
 				}
 				return r.ask(ctx, t.Name, arguments)
 			},
-		})
+		}
+		if wrong := unfit(tool); wrong != "" {
+			r.leaveOut(t.Name, wrong, log)
+			continue
+		}
+		known = append(known, tool)
 	}
 	return known, nil
+}
+
+// unfit says why a tool of a remote cannot be offered on, or "". Of such a tool the
+// SDK panics, and it has no other way to say which it takes.
+func unfit(t *Tool) (why string) {
+	defer func() {
+		if wrong := recover(); wrong != nil {
+			why = fmt.Sprint(wrong)
+		}
+	}()
+	mcp.NewServer(&mcp.Implementation{Name: "anvil", Version: "1"}, nil).AddTool(t.shown(), nil)
+	return ""
+}
+
+// leaveOut tells the operator of a tool that is not offered, once.
+func (r *Remote) leaveOut(tool, why string, log *slog.Logger) {
+	if r.leftOut[tool] {
+		return
+	}
+	if r.leftOut == nil {
+		r.leftOut = map[string]bool{}
+	}
+	r.leftOut[tool] = true
+	log.Warn("a tool is left out", "server", r.Name, "tool", tool, "cause", why)
 }
 
 // ask makes one call.

@@ -1,13 +1,19 @@
 package tools_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -21,6 +27,9 @@ type library struct {
 	mu      sync.Mutex
 	headers []http.Header
 	down    bool
+	has     string        // instead of its list of tools, if set
+	asked   chan struct{} // told of each request that waits for free
+	free    chan struct{} // what it answers waits for this, if set
 }
 
 const librarySecret = "Bearer the library's own secret"
@@ -41,10 +50,25 @@ func newLibrary(t *testing.T) *library {
 	l.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		l.mu.Lock()
 		l.headers = append(l.headers, r.Header.Clone())
-		down := l.down
+		down, has, free := l.down, l.has, l.free
 		l.mu.Unlock()
+		if free != nil {
+			l.asked <- struct{}{}
+			<-free
+		}
 		if down || r.Header.Get("Authorization") != librarySecret {
 			http.Error(w, "no", http.StatusForbidden)
+			return
+		}
+		body, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		var call struct {
+			ID     json.RawMessage `json:"id"`
+			Method string          `json:"method"`
+		}
+		if json.Unmarshal(body, &call) == nil && call.Method == "tools/list" && has != "" {
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":{"tools":%s}}`, call.ID, has)
 			return
 		}
 		handler.ServeHTTP(w, r)
@@ -114,5 +138,81 @@ func TestAServerThatIsDownFromTheStart(t *testing.T) {
 	}
 	if !strings.Contains(w.log.String(), "a tool server does not say what it has") {
 		t.Error("the operator is not told")
+	}
+}
+
+// A tool that cannot be offered on, for its schema is of no object, is left out, and the
+// operator is told once. All others stay.
+func TestAServerThatListsWhatCannotBeOffered(t *testing.T) {
+	t.Parallel()
+	l := newLibrary(t)
+	l.has = `[{"name":"search","inputSchema":{"type":"object"}},{"name":"bare","inputSchema":{"properties":{}}},
+		{"name":"text","inputSchema":{"type":"string"}},{"name":"none"}]`
+	var ahead atomic.Int64
+	w := newWorld(t, func(s *tools.Server) {
+		s.Remotes = []*tools.Remote{{
+			Name: "docs", URL: l.URL, Headers: map[string]string{"Authorization": librarySecret}, Tools: []string{"search", "bare", "text", "none"},
+		}}
+		s.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	})
+	s := w.agent(w.working())
+	for range 2 {
+		list, err := s.ListTools(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, t := range list.Tools {
+			if strings.HasPrefix(t.Name, "docs") {
+				names = append(names, t.Name)
+			}
+		}
+		if !slices.Equal(names, []string{"docs_search"}) {
+			t.Errorf("offered of it: %q", names)
+		}
+		ahead.Add(int64(time.Hour))
+	}
+	if n := strings.Count(w.log.String(), "a tool is left out"); n != 3 {
+		t.Errorf("the operator is told %d times of three tools: %s", n, w.log)
+	}
+}
+
+// While a server hangs, one request waits for what it has, and the runs' others go on
+// with what was known.
+func TestAServerThatHangs(t *testing.T) {
+	t.Parallel()
+	l := newLibrary(t)
+	l.asked = make(chan struct{}, 100)
+	var ahead atomic.Int64
+	w := newWorld(t, func(s *tools.Server) {
+		s.Remotes = []*tools.Remote{{Name: "docs", URL: l.URL, Headers: map[string]string{"Authorization": librarySecret}, Tools: []string{"search"}}}
+		s.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	})
+	first, second := w.agent(w.working()), w.agent(w.working())
+	free := make(chan struct{})
+	l.mu.Lock()
+	l.free = free
+	l.mu.Unlock()
+	ahead.Add(int64(time.Hour))
+	waits := make(chan error, 1)
+	go func() {
+		_, err := first.ListTools(t.Context(), nil)
+		waits <- err
+	}()
+	<-l.asked
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // less than the server is given
+	defer cancel()
+	list, err := second.ListTools(ctx, nil)
+	if err != nil || !slices.ContainsFunc(list.Tools, func(t *mcp.Tool) bool { return t.Name == "docs_search" }) {
+		t.Errorf("the other run's tools: %+v, %v", list, err)
+	}
+	select {
+	case <-waits:
+		t.Error("the other run waited for the server as well")
+	default:
+	}
+	close(free)
+	if err := <-waits; err != nil {
+		t.Error(err)
 	}
 }

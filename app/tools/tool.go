@@ -65,7 +65,7 @@ func Names() []string {
 func (s *Server) offer(ctx context.Context) []*Tool {
 	all := slices.Clone(own)
 	for _, r := range s.Remotes {
-		all = append(all, r.offer(ctx, s.Log)...)
+		all = append(all, r.offer(ctx, s.Now, s.Log)...)
 	}
 	return slices.DeleteFunc(all, func(t *Tool) bool { return s.quota(t) == 0 })
 }
