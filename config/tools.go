@@ -17,9 +17,10 @@ type Tools struct {
 	ProposeIssue bool `yaml:"propose_issue"`
 
 	// Servers are MCP servers of your own (streamable HTTP) that agents may use
-	// through this one. Default: none. Their secrets stay here. What they answer
-	// reaches the agent as it is, and what agents ask of them is up to what the
-	// repository's people, and whoever writes in its issues, make agents do.
+	// through this one. Default: none. Their secrets stay here, and are hidden in
+	// answers that repeat them. All else that they answer reaches the agent as it is,
+	// and what agents ask of them is up to what the repository's people, and whoever
+	// writes in its issues, make agents do.
 	Servers []ToolServer `yaml:"servers"`
 }
 

@@ -90,7 +90,7 @@ func TestWhoMayNotCall(t *testing.T) {
 	if status, text := w.post("nosuchtask.1", token, "v1/responses", ask); status != 401 {
 		t.Errorf("a run that is not there: %d %s", status, text)
 	}
-	if log := w.log.String(); strings.Contains(log, token) || strings.Contains(log, secret) {
+	if log := w.log.String(); strings.Contains(log, token) || strings.Contains(log, ourKey) {
 		t.Error("a token or key is in the log")
 	}
 }
@@ -301,7 +301,7 @@ func TestHeaders(t *testing.T) {
 	resp.Body.Close()
 	sent := <-got
 	for name, want := range map[string]string{
-		"Authorization": "Bearer " + secret, "Anthropic-Beta": "context-1m", "Anthropic-Version": "2023-06-01", "Accept-Encoding": "identity",
+		"Authorization": "Bearer " + ourKey, "Anthropic-Beta": "context-1m", "Anthropic-Version": "2023-06-01", "Accept-Encoding": "identity",
 		"Accept": "application/json", "Content-Type": "application/json", "User-Agent": "anvil-gateway", "Content-Length": fmt.Sprint(len(ask)),
 	} {
 		if sent.Get(name) != want {

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
+	"github.com/seed-bc0cc349/anvil/app/secret"
 )
 
 // Store is what the gateway reads and keeps.
@@ -62,7 +63,7 @@ type Gateway struct {
 	prices    []Price
 	cheaper   map[string]string
 	hosted    []string
-	keys      keys
+	keys      secret.Keys // never go to an engine, should a provider repeat them
 	bodyBytes int64
 	output    int64
 	parallel  int
@@ -95,9 +96,7 @@ func New(c Config) *Gateway {
 	}
 	for _, u := range c.Upstreams {
 		g.upstreams = append(g.upstreams, newUpstream(u, c.Log))
-		if len(u.Key) >= 8 { // shorter ones are no secrets, and would be found everywhere
-			g.keys = append(g.keys, []byte(u.Key))
-		}
+		g.keys.Add(u.Key)
 	}
 	return g
 }

@@ -56,7 +56,7 @@ func (g *Gateway) relay(w http.ResponseWriter, c *call, a *answer, buf []byte, m
 			}
 			m.write(buf[held : held+n])
 			chunk := buf[:held+n]
-			held = g.keys.hide(chunk)
+			held = g.keys.Hide(chunk)
 			if err != nil {
 				held = 0 // nothing follows: it is no key
 			}

@@ -46,7 +46,7 @@ func TestRelayAndMeter(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, with(upstreamAt(t, "one", func(rw http.ResponseWriter, r *http.Request) {
 				want := "/" + strings.TrimSuffix(test.path, "?beta=true")
-				if r.RequestURI != want || r.Header.Get("Authorization") != "Bearer "+secret || r.Header.Get("X-Evil") != "" {
+				if r.RequestURI != want || r.Header.Get("Authorization") != "Bearer "+ourKey || r.Header.Get("X-Evil") != "" {
 					t.Errorf("the upstream got %s with %v", r.RequestURI, r.Header)
 				}
 				var body map[string]any

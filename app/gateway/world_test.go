@@ -32,7 +32,7 @@ type world struct {
 
 const (
 	token  = "anvil_lease_of_the_run"
-	secret = "sk-upstream-0123456789abcdef"
+	ourKey = "sk-upstream-0123456789abcdef"
 )
 
 // newWorld makes a world; edit may change its configuration.
@@ -75,7 +75,7 @@ func upstreamAt(t *testing.T, name string, handler http.HandlerFunc) Upstream {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Upstream{Name: name, Protocols: []string{"responses", "chat", "messages"}, BaseURL: base, Key: secret, Auth: "bearer"}
+	return Upstream{Name: name, Protocols: []string{"responses", "chat", "messages"}, BaseURL: base, Key: ourKey, Auth: "bearer"}
 }
 
 // with sets the upstreams of a world.

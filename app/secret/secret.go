@@ -1,9 +1,10 @@
 // Package secret finds what looks like a secret in text: by the default rules of
 // gitleaks, and for GitHub's tokens by one of ours. Inspection searches proposals
 // with it; [Mask] takes secrets out of text that people paste into issues, and out of
-// what is written down for good.
+// what is written down for good. [Keys] hides secrets of ours that are known, where
+// somebody whom they were shown could repeat them.
 //
-// It finds what has the shape of a secret, and guesses where something is called a
+// [Mask] finds what has the shape of a secret, and guesses where something is called a
 // key and looks like one. A password that is a plain word is not found.
 package secret
 

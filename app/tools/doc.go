@@ -20,5 +20,6 @@
 // task began: later edits are not followed.
 //
 // Known gaps: there is no service for Superset workspaces yet; its tool has its contract
-// and refuses. What a server of the operator's answers is passed on as it is.
+// and refuses. What a server of the operator's answers is passed on as it is, but for the
+// values of that server's headers, which are hidden; encoded in some way they are not found.
 package tools

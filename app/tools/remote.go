@@ -8,12 +8,14 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
+	"github.com/seed-bc0cc349/anvil/app/secret"
 )
 
 // Remote is an MCP server of the operator's, whose tools agents get under its name.
@@ -78,7 +80,7 @@ func (r *Remote) learn(ctx context.Context, now func() time.Time, log *slog.Logg
 	close(r.asking)
 	r.asking = nil
 	if err != nil {
-		log.Warn("a tool server does not say what it has", "server", r.Name, "cause", err)
+		log.Warn("a tool server does not say what it has", "server", r.Name, "cause", r.failed(err))
 		r.learned = now().Add(remoteRests - remoteFresh)
 		return
 	}
@@ -99,8 +101,12 @@ func (r *Remote) list(ctx context.Context, log *slog.Logger) ([]*Tool, error) {
 		if !slices.Contains(r.Tools, t.Name) {
 			continue
 		}
+		shown, err := starred(r.keys(), t)
+		if err != nil {
+			return nil, err
+		}
 		tool := &Tool{
-			Name: r.Name + "_" + t.Name, Description: t.Description, Quota: remoteQuota, schema: t.InputSchema,
+			Name: r.Name + "_" + t.Name, Description: shown.Description, Quota: remoteQuota, schema: shown.InputSchema,
 			do: func(ctx context.Context, c *caller, arguments json.RawMessage) (any, error) {
 				if _, _, err := c.begin(ctx, r.Name+"/"+t.Name, anvil.Use{}); err != nil {
 					return nil, err
@@ -141,25 +147,81 @@ func (r *Remote) leaveOut(tool, why string, log *slog.Logger) {
 	log.Warn("a tool is left out", "server", r.Name, "tool", tool, "cause", why)
 }
 
+// keys are the remote's secrets: each header's value, and what follows the scheme in
+// it, such as Bearer.
+func (r *Remote) keys() (all secret.Keys) {
+	for _, value := range r.Headers {
+		_, bare, _ := strings.Cut(value, " ")
+		all.Add(value)
+		all.Add(strings.TrimSpace(bare))
+	}
+	return all
+}
+
+// starred returns v, which is read from JSON, with stars over the keys in all its text.
+func starred[T any](keys secret.Keys, v T) (clean T, err error) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return clean, err
+	}
+	var read any
+	if err := json.Unmarshal(text, &read); err != nil {
+		return clean, err
+	}
+	if text, err = json.Marshal(star(keys, read)); err != nil {
+		return clean, err
+	}
+	return clean, json.Unmarshal(text, &clean)
+}
+
+func star(keys secret.Keys, v any) any {
+	switch v := v.(type) {
+	case string:
+		text := []byte(v)
+		keys.Hide(text)
+		return string(text)
+	case []any:
+		for i := range v {
+			v[i] = star(keys, v[i])
+		}
+	case map[string]any:
+		clean := make(map[string]any, len(v))
+		for name, value := range v {
+			clean[star(keys, name).(string)] = star(keys, value)
+		}
+		return clean
+	}
+	return v
+}
+
+// failed is an error of the remote's, for the log: a server can repeat there, too, what
+// it was sent.
+func (r *Remote) failed(err error) error {
+	return fmt.Errorf("tool server %s: %s", r.Name, star(r.keys(), err.Error()))
+}
+
 // ask makes one call.
 func (r *Remote) ask(ctx context.Context, tool string, arguments json.RawMessage) (any, error) {
 	ctx, cancel := context.WithTimeout(ctx, remoteAnswers)
 	defer cancel()
 	session, err := r.connect(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("tool server %s: %w", r.Name, err)
+		return nil, r.failed(err)
 	}
 	defer session.Close()
 	answer, err := session.CallTool(ctx, &mcp.CallToolParams{Name: tool, Arguments: arguments})
 	if err != nil {
-		return nil, fmt.Errorf("tool server %s: %w", r.Name, err)
+		return nil, r.failed(err)
 	}
 	text, err := json.Marshal(answer)
 	if err != nil {
-		return nil, fmt.Errorf("tool server %s: %w", r.Name, err)
+		return nil, r.failed(err)
 	}
 	if len(text) > maxResult {
 		return nil, &refusal{CodeFailed, fmt.Sprintf("the answer has more than %d bytes.", maxResult), "Ask for less."}
+	}
+	if answer, err = starred(r.keys(), answer); err != nil {
+		return nil, r.failed(err)
 	}
 	return &mcp.CallToolResult{Content: answer.Content, StructuredContent: answer.StructuredContent, IsError: answer.IsError}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -45,6 +46,15 @@ func newLibrary(t *testing.T) *library {
 		return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: "found: " + q.Words}}}, nil, nil
 	}
 	mcp.AddTool(server, &mcp.Tool{Name: "search", Description: "Searches."}, answer)
+	mcp.AddTool(server, &mcp.Tool{Name: "echo", Description: "Tells what it was sent."}, func(_ context.Context, r *mcp.CallToolRequest, q query) (*mcp.CallToolResult, map[string]any, error) {
+		sent := r.Extra.Header.Get("Authorization")
+		if q.Words == "fail" {
+			return nil, nil, errors.New("it failed with " + sent)
+		}
+		return &mcp.CallToolResult{Content: []mcp.Content{
+			&mcp.TextContent{Text: "sent: " + sent + " of " + r.Extra.Header.Get("X-Org")}, &mcp.EmbeddedResource{Resource: &mcp.ResourceContents{URI: "a:b", Text: strings.TrimPrefix(sent, "Bearer ")}},
+		}}, map[string]any{"headers": []string{sent}, sent: true}, nil
+	})
 	mcp.AddTool(server, &mcp.Tool{Name: "burn", Description: "Burns it down."}, answer)
 	handler := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, &mcp.StreamableHTTPOptions{Stateless: true, JSONResponse: true})
 	l.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -69,6 +79,11 @@ func newLibrary(t *testing.T) *library {
 		if json.Unmarshal(body, &call) == nil && call.Method == "tools/list" && has != "" {
 			w.Header().Set("Content-Type", "application/json")
 			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":{"tools":%s}}`, call.ID, has)
+			return
+		}
+		if call.Method == "tools/call" && bytes.Contains(body, []byte(`"refuse"`)) {
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"error":{"code":-32000,"message":"not for %s"}}`, call.ID, librarySecret)
 			return
 		}
 		handler.ServeHTTP(w, r)
@@ -214,5 +229,54 @@ func TestAServerThatHangs(t *testing.T) {
 	close(free)
 	if err := <-waits; err != nil {
 		t.Error(err)
+	}
+}
+
+// A server that repeats what it was sent does not give the operator's secret away: not
+// in text, in structured content or in an error, not in the description of a tool, and
+// not to the log.
+func TestAServerThatRepeatsItsSecret(t *testing.T) {
+	t.Parallel()
+	l := newLibrary(t)
+	bare := strings.TrimPrefix(librarySecret, "Bearer ")
+	l.has = `[{"name":"echo","description":"For ` + bare + `.","inputSchema":{"type":"object","properties":{"words":{"type":"string","default":"` + bare + `"}}}},
+		{"name":"refuse","inputSchema":{"type":"object"}},{"name":"bad","inputSchema":{"type":"` + bare + `"}}]`
+	w := newWorld(t, func(s *tools.Server) {
+		s.Remotes = []*tools.Remote{{
+			Name: "docs", URL: l.URL, Headers: map[string]string{"Authorization": librarySecret, "X-Org": "acme"}, Tools: []string{"echo", "refuse", "bad"},
+		}}
+	})
+	s := w.agent(w.working())
+	list, err := s.ListTools(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told, err := json.Marshal(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(told), `"For `+strings.Repeat("*", len(bare))+`."`) {
+		t.Errorf("listed: %s", told)
+	}
+	for _, words := range []string{"tell", "fail"} {
+		answer, err := s.CallTool(t.Context(), &mcp.CallToolParams{Name: "docs_echo", Arguments: map[string]any{"words": words}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := json.Marshal(answer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(text), "****") || words == "tell" && !strings.Contains(string(text), "* of acme") {
+			t.Errorf("answered %s", text)
+		}
+		told = append(told, text...)
+	}
+	if text, isError := w.ask(s, "docs_refuse", map[string]any{}); !isError || !strings.HasPrefix(text, "TOOL_FAILED: ") {
+		t.Errorf("a tool that it does not know: %s", text)
+	}
+	told = append(told, w.log.String()...)
+	if strings.Contains(string(told), "own secret") {
+		t.Errorf("told: %s", told)
 	}
 }
