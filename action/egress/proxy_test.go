@@ -98,6 +98,25 @@ func TestTheRestIsRefusedBeforeItIsLookedUp(t *testing.T) {
 	}
 }
 
+// What is asked for without TLS is told with no entry that would let it through: there is
+// none. HTTPS is needed, and said to be.
+func TestPlainHTTPCannotBeAllowed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	for _, host := range []string{"allowed.example", "other.example"} {
+		if _, _, line := w.raw(t, "GET http://"+host+"/ HTTP/1.1\r\nHost: "+host+"\r\n\r\n"); !strings.HasPrefix(line, "HTTP/1.1 403") {
+			t.Errorf("%s: %q", host, line)
+		}
+	}
+	want := []egress.Refusal{
+		{Host: "allowed.example", Port: "80", Why: "HTTPS is needed: the host is spoken to by nothing else"},
+		{Host: "other.example", Port: "80", Why: "HTTPS is needed, and the host is not on the list"},
+	}
+	if _, _, refused, _ := w.seen(); !slices.Equal(refused, want) {
+		t.Errorf("refused %+v", refused)
+	}
+}
+
 // An allowed name that stands for an address of the machine or its site is not
 // reached, and a name is looked up once.
 func TestAddressesAreCheckedAndPinned(t *testing.T) {

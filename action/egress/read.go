@@ -74,9 +74,9 @@ func (p *Proxy) servePlain(w http.ResponseWriter, r *http.Request) {
 		p.read(w, r, host, "http")
 		return
 	case p.policy.allows(host) || p.policy.registry[host].Host != "":
-		refusal.Why = "the host is spoken to by HTTPS only"
+		refusal.Why = "HTTPS is needed: the host is spoken to by nothing else"
 	default:
-		refusal.Why, refusal.Allow = "the host is not on the list", string(host)
+		refusal.Why = "HTTPS is needed, and the host is not on the list" // on it, HTTPS would be all that passes
 	}
 	p.refuse(w, refusal)
 }
