@@ -436,7 +436,7 @@ func kindsOf(cfg *config.Config) map[string]string {
 func containmentOf(cfg *config.Config) runapi.Containment {
 	c := cfg.Containment
 	return runapi.Containment{
-		Mode: c.Mode, Image: c.Image, Network: c.Network, Allow: c.Allow,
+		Mode: c.Mode, Image: c.Image, Network: c.Network, Allow: c.Allow, MayAllow: append([]string{}, c.RepositoriesMayAllow...),
 		MemoryBytes: c.MemoryBytes, CPUs: c.CPUs, PIDs: c.PIDs, DiskBytes: c.DiskBytes,
 	}
 }

@@ -140,7 +140,11 @@ func (j *job) witnessRefusal(r runapi.Refusal) {
 		text += ":" + r.Port
 	}
 	text += ": " + r.Why + "."
-	if r.Allow != "" {
+	switch {
+	case r.Allow == "":
+	case !j.assignment.Containment.RepositoryMayAllow(r.Allow):
+		text += " The repository may not allow it itself: ask the operator of the server (containment.repositories_may_allow)."
+	default:
 		text += " To allow it, in .github/anvil.yml: network: {allow: [" + r.Allow + "]}"
 	}
 	j.log.Quote(text)

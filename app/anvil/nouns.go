@@ -462,6 +462,8 @@ type RefusedHost struct {
 	Port  string `json:"port,omitempty"`
 	Why   string `json:"why"`
 	Allow string `json:"allow,omitempty"` // the entry of network.allow that would have let it through; empty: none would
+	// Operator says that the entry is the operator's to make: the repository may not.
+	Operator bool `json:"operator,omitempty"`
 }
 
 // Question is what an agent wants to know from a person before it goes on.

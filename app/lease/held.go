@@ -179,6 +179,9 @@ func (s *Server) finish(r *http.Request) (any, error) {
 		return nil, err
 	}
 	report := ReportOf(run, req)
+	for i, r := range report.Refused {
+		report.Refused[i].Operator = r.Allow != "" && !s.Containment.RepositoryMayAllow(r.Allow)
+	}
 	if again, err := finishedBefore(run, report, r); err != nil {
 		return nil, err
 	} else if again {

@@ -395,15 +395,19 @@ func TestAVerificationIsNoBetterThanItsChecks(t *testing.T) {
 	run, h := w.working("d")
 	finish := runapi.FinishRequest{Result: runapi.Unchanged, Verification: runapi.Verification{Status: runapi.VerifyPassed, Checks: []runapi.Check{
 		{Name: "a", Status: runapi.VerifyPassed}, {Name: "b", Status: "fine"},
-	}}, Refused: append([]runapi.Refusal{{Host: "a\x1b[31m\nb", Port: "443", Why: "not on the list", Allow: "a.example"}}, make([]runapi.Refusal, 60)...)}
+	}}, Refused: append([]runapi.Refusal{{Host: "a\x1b[31m\nb", Port: "443", Why: "not on the list", Allow: "a.example"}, {Host: "b.may.example", Allow: "b.may.example"}}, make([]runapi.Refusal, 60)...)}
 	if _, err := h.Finish(t.Context(), finish); err != nil {
 		t.Fatal(err)
 	}
 	if v := w.run(run).Report.Verification; v.Status != anvil.NotPassed || v.Checks[0].Status != anvil.Passed || v.Checks[1].Status != anvil.NotPassed {
 		t.Errorf("stored %+v", v)
 	}
-	if r := w.run(run).Report.Refused; len(r) != 50 || r[0] != (anvil.RefusedHost{Host: "a b", Port: "443", Why: "not on the list", Allow: "a.example"}) {
+	r := w.run(run).Report.Refused
+	if len(r) != 50 || r[0] != (anvil.RefusedHost{Host: "a b", Port: "443", Why: "not on the list", Allow: "a.example", Operator: true}) {
 		t.Errorf("stored %d refusals, the first %+v", len(r), r[0])
+	}
+	if r[1] != (anvil.RefusedHost{Host: "b.may.example", Allow: "b.may.example"}) || r[2] != (anvil.RefusedHost{}) {
+		t.Errorf("stored %+v", r[1:3])
 	}
 }
 

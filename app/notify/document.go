@@ -57,6 +57,7 @@ type Document struct {
 	ReleasedBy   Person          // who let a change of protected files go
 	Refused      []RefusedHost
 	AllowHosts   []string // entries of network.allow that would let refused hosts through
+	AskOperator  []string // the same, of hosts that the repository may not allow itself
 	Places       []Place  // that a check run points at
 
 	Engine      sanitize.Text // and its model

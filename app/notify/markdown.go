@@ -120,7 +120,7 @@ func changed(c *Change) string {
 }
 
 // refused lists what a run was not allowed to reach, and the lines that would allow
-// it, with what that means; or it is empty.
+// it, with what that means, or who can be asked to; or it is empty.
 func refused(d Document) string {
 	if len(d.Refused) == 0 {
 		return ""
@@ -145,6 +145,13 @@ func refused(d Document) string {
 			fmt.Fprintf(&b, "    - %s\n", host)
 		}
 		b.WriteString("```\n")
+	}
+	if len(d.AskOperator) > 0 {
+		b.WriteString("\nRepositories may not allow these themselves: with one of them in `" + rulesPath + "` every task would fail. If you know the host and want it reached, " +
+			"ask the operator of this server, who can add it to `containment.allow`, or to `containment.repositories_may_allow` for you to allow it.\n\n")
+		for _, host := range d.AskOperator {
+			fmt.Fprintf(&b, "- `%s`\n", host)
+		}
 	}
 	b.WriteString("\n</details>\n\n")
 	return b.String()

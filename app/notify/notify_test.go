@@ -226,6 +226,7 @@ func TestGolden(t *testing.T) {
 		"refused": story(anvil.Succeeded, merged, func(s *anvil.Story) {
 			s.Runs[0].Report.Refused = []anvil.RefusedHost{
 				{Host: "docs.example.com", Port: "443", Why: "the host is not on the list", Allow: "docs.example.com"},
+				{Host: "tickets.example.com", Port: "443", Why: "the host is not on the list", Allow: "tickets.example.com", Operator: true},
 				{Host: "169.254.169.254", Port: "80", Why: "an address is not allowed, only names are"},
 				{Host: "`|<b>\n@team", Port: "443", Why: "the name has a part that no host name has", Allow: "x\n```\n@team"},
 			}

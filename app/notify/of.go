@@ -70,7 +70,7 @@ func Of(s anvil.Story) Document {
 	if run.Verdict != nil && run.Verdict.Released != nil {
 		d.ReleasedBy = person(run.Verdict.Released.By)
 	}
-	d.Refused, d.AllowHosts = refusedOf(run)
+	d.Refused, d.AllowHosts, d.AskOperator = refusedOf(run)
 	d.Mark, d.Title = title(s, d)
 	d.Actions = actions(s, d)
 	return d
@@ -289,11 +289,11 @@ func absentOf(run anvil.Run) Absent {
 }
 
 // refusedOf lists what a run was not allowed to reach, what can be allowed first, and
-// the entries that would allow it. Which hosts are in it is up to the agent: the
-// entries are an offer to people who know the host.
-func refusedOf(run anvil.Run) (all []RefusedHost, allow []string) {
+// the entries that would allow it, by who may make them. Which hosts are in it is up to
+// the agent: the entries are an offer to people who know the host.
+func refusedOf(run anvil.Run) (all []RefusedHost, allow, ask []string) {
 	if run.Report == nil {
-		return nil, nil
+		return nil, nil, nil
 	}
 	refused := slices.Clone(run.Report.Refused)
 	slices.SortStableFunc(refused, func(a, b anvil.RefusedHost) int {
@@ -305,11 +305,15 @@ func refusedOf(run anvil.Run) (all []RefusedHost, allow []string) {
 			host += ":" + r.Port
 		}
 		all = append(all, RefusedHost{sanitize.From(host), sanitize.From(r.Why)})
-		if i < mostRefused && r.Allow != "" && policy.CheckHost(r.Allow) == "" {
+		switch {
+		case i >= mostRefused || r.Allow == "" || policy.CheckHost(r.Allow) != "":
+		case r.Operator:
+			ask = append(ask, r.Allow)
+		default:
 			allow = append(allow, r.Allow)
 		}
 	}
-	return all, allow
+	return all, allow, ask
 }
 
 // mostRefused is how many refused hosts are told at most.
