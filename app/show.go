@@ -47,6 +47,7 @@ type ShownRun struct {
 	Run     string         `json:"run"`
 	State   string         `json:"state"`
 	Engine  string         `json:"engine,omitempty"`
+	Version string         `json:"version,omitempty"` // of the engine, as the runner found it
 	Model   string         `json:"model,omitempty"`
 	URL     string         `json:"url,omitempty"`
 	Usage   anvil.Usage    `json:"usage"`
@@ -113,7 +114,7 @@ func shownOf(story anvil.Story, calls []anvil.ModelCall) *Shown {
 		v.Events[e.Kind]++
 	}
 	for _, run := range story.Runs {
-		r := ShownRun{Run: string(run.ID), State: string(run.State), Engine: run.Engine.Name, Model: run.Engine.Model, URL: run.Placement.URL, Problem: run.Problem}
+		r := ShownRun{Run: string(run.ID), State: string(run.State), Engine: run.Engine.Name, Version: run.Engine.Version, Model: run.Engine.Model, URL: run.Placement.URL, Problem: run.Problem}
 		if run.Report != nil {
 			r.Environment, r.Spans = run.Report.Environment, run.Report.Spans
 		}
@@ -183,7 +184,7 @@ func (v *Shown) Write(w io.Writer) error {
 	line("task %s of %s: %s", v.Task, v.Repository, strings.TrimSuffix(v.told, "\n"))
 	line("\nruns")
 	for _, r := range v.Runs {
-		line("  %s\t%s\t%s\t%s\t%s", r.Run, r.State, plain(strings.Trim(r.Engine+", "+r.Model, ", "), 80), notify.Usage(r.Usage), r.URL)
+		line("  %s\t%s\t%s\t%s\t%s", r.Run, r.State, plain(notify.Engine(anvil.EngineInfo{Name: r.Engine, Version: r.Version, Model: r.Model}), 80), notify.Usage(r.Usage), r.URL)
 		if len(r.Spans) > 0 {
 			line("  \t%s", notify.Spans(r.Spans))
 		}

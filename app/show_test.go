@@ -81,6 +81,7 @@ func TestShow(t *testing.T) {
 	}
 	saveDebug(t, s, cfg, task.ID)
 	showsEnvironment(t, s, cfg, task.ID)
+	showsEngine(t, s, cfg, task.ID)
 	if _, err := app.Show(ctx, cfg, "nosuchtask"); err == nil || !strings.Contains(err.Error(), "TASK_UNKNOWN") {
 		t.Errorf("a task that is not there: %v", err)
 	}
@@ -106,6 +107,28 @@ func showsEnvironment(t *testing.T, s *store.Store, cfg *config.Config, task anv
 	}
 	want := `"environment":{"path":".devcontainer/devcontainer.json","key":"k","image":"` + used.Image + `","warm":true,"duration_ms":3240}`
 	if b, err := json.Marshal(shown); err != nil || !strings.Contains(string(b), want) {
+		t.Errorf("%s, %v", b, err)
+	}
+}
+
+// The engine's version is shown as the runner found it.
+func showsEngine(t *testing.T, s *store.Store, cfg *config.Config, task anvil.TaskID) {
+	t.Helper()
+	if _, err := s.Amend(t.Context(), anvil.RunIDFor(task, 1), func(r *anvil.Run) error {
+		r.Engine = anvil.EngineInfo{Name: "codex", Kind: "codex", Version: "0.169.0\x1b[31m", Model: "large"}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	shown, err := app.Show(t.Context(), cfg, task)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	if err := shown.Write(&text); err != nil || !strings.Contains(text.String(), "  codex 0.169.0, large  ") {
+		t.Errorf("%s, %v", text.String(), err)
+	}
+	if b, err := json.Marshal(shown); err != nil || !strings.Contains(string(b), `"engine":"codex","version":"0.169.0`) {
 		t.Errorf("%s, %v", b, err)
 	}
 }

@@ -285,6 +285,7 @@ func TestRefusedStarts(t *testing.T) {
 		{"an agent of a protocol without a command", change("{command: [agent]}", "{kind: acp}"), CodeEngine, []string{"engines.sample.command"}},
 		{"an agent whose models the gateway has no way for", change("[agent]", "[/opt/bin/gemini, --acp], kind: acp"), CodeEngine, []string{"engines.sample.command", "OPENAI_BASE_URL", "ANTHROPIC_BASE_URL", "OpenCode"}},
 		{"a version that is none", change("[agent]", "[agent], version: latest"), CodeEngine, []string{"engines.sample.version", "any"}},
+		{"a version that nobody compares", change("[agent]", "[agent], version: 1.2.3"), CodeEngine, []string{"engines.sample.version", "kind command", "any"}},
 		{"two engines and no default", change("{sample:", "{b: {command: [b]}, sample:"), CodeEngine, []string{"default_engine", "b, sample"}},
 		{"default that is none", least + "default_engine: codex\n", CodeEngine, []string{"codex", "sample"}},
 		{"a job's proof for the agent", change("[agent]", "[agent], pass_env: [actions_id_token_request_token]"), CodeEngine, []string{"act as the job"}},

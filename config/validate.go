@@ -182,6 +182,8 @@ func (c *Config) checkEngines(ps *Problems) {
 		oneOf(ps, path+".kind", e.Kind, "command", "codex", "claude", "acp")
 		if e.Version != AnyVersion && !versionNumber.MatchString(e.Version) {
 			ps.add(CodeEngine, path+".version", "Write it as the program says it with --version, such as 0.169.0, or the word any", "%q is not a version", e.Version)
+		} else if e.Version != AnyVersion && e.Kind == "command" {
+			ps.add(CodeEngine, path+".version", "Remove it, or write any", "a program of the kind command is not asked for its version, so %s would not be compared", e.Version)
 		}
 		known := e.Kind == "codex" || e.Kind == "claude"
 		if len(e.Command) == 0 && !known || len(e.Command) > 0 && strings.TrimSpace(e.Command[0]) == "" {

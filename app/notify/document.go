@@ -60,7 +60,7 @@ type Document struct {
 	AskOperator  []string // the same, of hosts that the repository may not allow itself
 	Places       []Place  // that a check run points at
 
-	Engine      sanitize.Text // and its model
+	Engine      sanitize.Text // with its version and its model
 	Environment *Environment  // nil: there is no dev container to be used, or nobody has told yet
 	Cost        string
 	Absent      Absent

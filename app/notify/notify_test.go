@@ -95,6 +95,7 @@ func answered(s *anvil.Story) {
 // reports makes the agent's last words a report in parts, and lets the checks have been
 // run before the change too. A heading in a block of code is none.
 func reports(s *anvil.Story) {
+	s.Runs[0].Engine.Version = "0.169.0"
 	r := s.Runs[0].Report
 	r.Answer = "The redirect lost its query; it is kept now.\n\n## Data flow\n\nrequest → `login` → redirect\n\n### In detail\n\n```sh\n## Untested\n```\n\n" +
 		"## Untested gaps:\n\nA query over 8 KiB.\n\n## By the way\n\nThe log is noisy."

@@ -36,7 +36,7 @@ func Of(s anvil.Story) Document {
 		d.Took = s.Task.ClosedAt.Sub(s.Task.CreatedAt)
 	}
 	if run.Engine.Name != "" {
-		d.Engine = sanitize.From(strings.Trim(run.Engine.Name+", "+run.Engine.Model, ", "))
+		d.Engine = sanitize.From(Engine(run.Engine))
 	}
 	if run.Report != nil {
 		d.Report = reportOf(run.Report.Answer)
@@ -277,6 +277,12 @@ func Spans(all []anvil.Span) string {
 		}
 	}
 	return strings.Join(parts, ", ")
+}
+
+// Engine is an engine with its version and its model, as far as they are known. The
+// version is text from a runner.
+func Engine(e anvil.EngineInfo) string {
+	return strings.Trim(strings.TrimSpace(e.Name+" "+e.Version)+", "+e.Model, ", ")
 }
 
 // absentOf is what a run's runner told that it did without.
