@@ -43,7 +43,7 @@ func TestDocumentsHoldTextFromOutsideInSafeForm(t *testing.T) {
 	// Ids, addresses that the server made, words of ours, and text that Of makes a line of.
 	ours := []string{
 		"Document.Task", "Document.Phase", "Document.Mark", "Document.Title", "Document.BaseCommit", "Document.Published", "Document.PullURL", "Document.Repository",
-		"Document.Warnings", "Document.AllowHosts", "Document.Cost", "Document.Spans", "Picture.URL", "Document.Run", "Document.Comment", "Lost.Run", "Earlier.Mark", "Earlier.Title", "Earlier.Comment",
+		"Document.Warnings", "Document.AllowHosts", "Document.AskOperator", "Document.Cost", "Document.Spans", "Picture.URL", "Document.Run", "Document.Comment", "Lost.Run", "Earlier.Mark", "Earlier.Title", "Earlier.Comment",
 		"Person.Login", "Step.Text", "Step.Link", "Problem.Code", "Verification.Status", "Verification.From", "Check.Status", "Check.Before", "Question.Plan",
 		"Change.Tree", "File.Status", "Place.Level", "Action.Verb", "Action.Label", "Action.Effect",
 	}
