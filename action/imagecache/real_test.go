@@ -76,7 +76,7 @@ func (n node) build(name string, sizes ...int) string {
 func (w *world) at(n node, registry string, change ...func(*Options)) *Cache {
 	return w.open(append([]func(*Options){func(o *Options) {
 		o.Docker, o.Environ = "", append(os.Environ(), "DOCKER_HOST="+n.host)
-		o.Images.Registry, o.Images.Login, o.Images.Prefix = registry, "", "test/caches"
+		o.Images.Registry, o.Images.Login, o.Images.Prefix = registry, runapi.LoginAnonymous, "test/caches"
 		o.Images.PullSeconds, o.Images.PushSeconds, o.Images.WaitSeconds = 300, 300, 300
 	}}, change...)...)
 }
