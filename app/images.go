@@ -31,6 +31,8 @@ func imageCacheOf(cfg *config.Config) runapi.ImageCache {
 		cache.Login = runapi.LoginServer // explicit credentials win, at GitHub's registry too
 	case registryOfGitHub(cfg.GitHub.URL, c.Registry):
 		cache.Login = runapi.LoginJob
+	default:
+		cache.Login = runapi.LoginAnonymous // said, for a runner that has a token would fill in the rest
 	}
 	return cache
 }

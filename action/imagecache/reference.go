@@ -84,11 +84,15 @@ func newest(o Options, branch string) string { return tagOf("newest-" + o.Platfo
 // that in the registry.
 func stagesOf(key string) string { return tagOf("stages-" + key) }
 
-// login is how to log in at the registry, as configured or by default: at GitHub's
-// with the job's token, and never with that anywhere else.
-func login(c runapi.ImageCache) string {
-	if c.Login == "" && (c.Registry == "" || c.Registry == DefaultRegistry) {
+// login is how to log in at the registry, as configured or by default: at github.com's
+// with the token of a job of github.com, and never with one anywhere else. A job of
+// GitHub Enterprise Server has a token that is nothing to github.com.
+func login(o Options) string {
+	switch c, github := o.Images, getenv(o.Environ, "GITHUB_SERVER_URL"); {
+	case c.Login != "":
+		return c.Login
+	case (c.Registry == "" || c.Registry == DefaultRegistry) && (github == "" || github == "https://github.com"):
 		return runapi.LoginJob
 	}
-	return c.Login
+	return runapi.LoginAnonymous
 }

@@ -35,13 +35,29 @@ func TestReference(t *testing.T) {
 	}
 }
 
-// The job's token is for GitHub's registry, and is never shown to another one.
+// The job's token is for the registry of the GitHub that gave it, and is never shown to
+// another one: what a server of one's own gave counts nothing at github.com.
 func TestLoginIsForItsRegistry(t *testing.T) {
 	t.Parallel()
-	if got := login(runapi.ImageCache{}); got != runapi.LoginJob {
-		t.Errorf("GitHub's registry: %q", got)
-	}
-	if got := login(runapi.ImageCache{Registry: "registry.example.com"}); got != runapi.LoginAnonymous {
-		t.Errorf("another registry: %q", got)
+	const enterprise = "https://github.example.com"
+	for name, c := range map[string]struct {
+		github string // GITHUB_SERVER_URL of the job
+		images runapi.ImageCache
+		want   string
+	}{
+		"nothing is said":                   {"https://github.com", runapi.ImageCache{}, runapi.LoginJob},
+		"by its name":                       {"https://github.com", runapi.ImageCache{Registry: "ghcr.io"}, runapi.LoginJob},
+		"outside of a job":                  {"", runapi.ImageCache{}, runapi.LoginJob},
+		"another registry":                  {"https://github.com", runapi.ImageCache{Registry: "registry.example.com"}, runapi.LoginAnonymous},
+		"a server of one's own":             {enterprise, runapi.ImageCache{}, runapi.LoginAnonymous},
+		"a server of one's own, by name":    {enterprise, runapi.ImageCache{Registry: "ghcr.io"}, runapi.LoginAnonymous},
+		"a name like GitHub's":              {"https://github.com.example.com", runapi.ImageCache{}, runapi.LoginAnonymous},
+		"the registry of one's own server":  {enterprise, runapi.ImageCache{Registry: "containers.github.example.com", Login: runapi.LoginJob}, runapi.LoginJob},
+		"nobody in particular, and said so": {"https://github.com", runapi.ImageCache{Login: runapi.LoginAnonymous}, runapi.LoginAnonymous},
+	} {
+		o := Options{Images: c.images, Environ: []string{"GITHUB_TOKEN=t", "GITHUB_SERVER_URL=" + c.github}}
+		if got := login(o); got != c.want {
+			t.Errorf("%s: the login is %q, want %q", name, got, c.want)
+		}
 	}
 }

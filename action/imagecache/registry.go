@@ -33,7 +33,7 @@ func openRegistry(o Options, e *engine) (*registry, error) {
 	r := &registry{
 		repo: repo, newest: newest(o, o.Branch), main: newest(o, cmp.Or(o.Images.DefaultBranch, o.Branch)), engine: e, transport: patient{remote.DefaultTransport},
 		keys: &keys{
-			host: repo.Registry, kind: login(o.Images), server: o.Server, secrets: e.secrets,
+			host: repo.Registry, kind: login(o), server: o.Server, secrets: e.secrets,
 			user: getenv(o.Environ, "GITHUB_ACTOR"), token: getenv(o.Environ, "GITHUB_TOKEN"),
 		},
 	}

@@ -18,11 +18,12 @@ const (
 	ImagesNone     = "none"
 )
 
-// Who may log in at the registry.
+// Who may log in at the registry. A server always says it. Where nothing is said, it is
+// the job at the registry of its own GitHub, and nobody elsewhere.
 const (
-	LoginJob       = "job"    // the job's own token, from its environment; for GitHub's registry
-	LoginServer    = "server" // a credential that the server gives for this run, see PathRegistry
-	LoginAnonymous = ""
+	LoginJob       = "job"       // the job's own token, from its environment; for GitHub's registry
+	LoginServer    = "server"    // a credential that the server gives for this run, see PathRegistry
+	LoginAnonymous = "anonymous" // nobody in particular
 )
 
 // ImageCache says where the images of environments are kept. Zero limits are the
