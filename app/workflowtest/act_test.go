@@ -186,3 +186,24 @@ func TestWorkflowPrebuilds(t *testing.T) {
 		}
 	}
 }
+
+// What GitHub tells a scheduled run of the event is the schedule, and not always of which
+// repository it is. The image is kept all the same.
+func TestWorkflowPrebuildsOnSchedule(t *testing.T) {
+	t.Parallel()
+	path, seenIn := stubDir(t)
+	writeProgram(t, path+"/devcontainer", "#!/bin/sh\n")
+	bare, arguments := path+"/event.json", path+"/arguments"
+	writeProgram(t, bare, `{"schedule": "7,37 * * * *"}`)
+	// act makes up a repository unless it is told the ref.
+	writeProgram(t, arguments, mustJSON(t, []string{"--eventpath", bare, "--env", "GITHUB_REF=refs/heads/main"}))
+	w := newTown(t, map[string]string{".github/workflows/anvil-prebuild.yml": readText(t, root+"/"+warming[1])}, path,
+		"WORKFLOWTEST_SEEN="+seenIn, "WORKFLOWTEST_EVENT=schedule", "WORKFLOWTEST_ARGUMENTS="+arguments)
+	w.hub.StartRun(w.repo, w.person, "anvil-prebuild.yml", "main", nil)
+	if run := w.finished(); run.Conclusion != "success" {
+		t.Fatalf("the workflow run ended with %s:\n%s", run.Conclusion, w.hub.WorkflowJobLog(run.ID))
+	}
+	if got := readSeen(t, seenIn).Inputs["ANVIL_VERB"]; got != "prebuild" {
+		t.Errorf("the runner was told to %q", got)
+	}
+}

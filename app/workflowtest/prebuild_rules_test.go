@@ -15,6 +15,10 @@ import (
 // one that calls it.
 var warming = []string{".github/workflows/prebuild.yml", "config/workflow/prebuild.yml"}
 
+// ofDefaultBranch lets in what happens on the default branch. A schedule always does, and
+// its payload may have no repository to say which branch that is.
+const ofDefaultBranch = "github.event_name == 'schedule' || github.ref_name == github.event.repository.default_branch"
+
 // What keeps images may read the repository and write packages. One step has the login
 // of a registry. It is called, and the caller asks at most every 30 minutes.
 func TestPrebuildRules(t *testing.T) {
@@ -31,7 +35,9 @@ func TestPrebuildRules(t *testing.T) {
 		"the login for npm":          {brokenPrebuild, called, "        shell: bash\n", "        shell: bash\n        env: { P: \"${{ secrets.registry-password }}\" }\n", "held by"},
 		"what is typed in a command": {brokenPrebuild, called, "cli@0.89.0\n", "cli@${{ inputs.registry }}\n", "an expression in a command"},
 		"started by a pull request":  {brokenPrebuild, called, "  workflow_call:\n", "  pull_request_target: {}\n  workflow_call:\n", "started by"},
-		"of any branch":              {brokenPrebuild, called, "    if: github.ref_name == github.event.repository.default_branch\n", "", "for any branch"},
+		"of any branch":              {brokenPrebuild, called, "    if: " + ofDefaultBranch + "\n", "", "for any branch"},
+		"not for a schedule":         {brokenPrebuild, called, "github.event_name == 'schedule' || ", "", "for no schedule"},
+		"waiting for somebody":       {brokenPrebuild, called, "    permissions:\n", "    environment: anvil\n    permissions:\n", "waits for the environment"},
 		"the caller asks for more":   {brokenPrebuildCaller, caller, "contents: read,", "contents: read, id-token: write,", "permissions of job prebuild"},
 		"too often":                  {brokenPrebuildCaller, caller, "7,37 *", "7,22,37,52 *", "too often"},
 		"every few minutes":          {brokenPrebuildCaller, caller, "7,37 *", "*/10 *", "too often"},
@@ -52,8 +58,11 @@ func brokenPrebuild(text string) []string {
 	if got := sortedKeys(file.On); !slices.Equal(got, []string{"workflow_call"}) {
 		problems = append(problems, fmt.Sprintf("it is started by %v", got))
 	}
-	if file.Jobs["prebuild"].If != "github.ref_name == github.event.repository.default_branch" {
-		problems = append(problems, "it is for any branch")
+	if file.Jobs["prebuild"].If != ofDefaultBranch {
+		problems = append(problems, "it is for any branch, or for no schedule")
+	}
+	if got := file.Jobs["prebuild"].Environment; got != "" {
+		problems = append(problems, "it waits for the environment "+got)
 	}
 	for _, step := range file.Jobs["prebuild"].Steps {
 		for _, value := range step.Env {

@@ -1,6 +1,7 @@
 package workflowtest
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -61,7 +62,7 @@ func beRunner() error {
 	// act would ask git about the tree, and finds none: the values that it then
 	// makes up are of no use to the runner, which believes the OIDC token alone.
 	args := []string{
-		"act", "workflow_dispatch",
+		"act", cmp.Or(os.Getenv("WORKFLOWTEST_EVENT"), "workflow_dispatch"),
 		"--workflows", workflow, "--eventpath", os.Getenv("GITHUB_EVENT_PATH"),
 		"--platform", "ubuntu-latest=-self-hosted",
 		"--local-repository", "seed-bc0cc349/anvil@main=" + os.Getenv("WORKFLOWTEST_SOURCE"),
