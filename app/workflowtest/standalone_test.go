@@ -23,7 +23,8 @@ type standaloneStep struct {
 
 // Without a server, the job that runs the agent may only read; the job that writes has
 // no model key and runs nothing but our own program; key and tokens are in the
-// environment of the steps that need them, and no text of a person is in a command.
+// environment of the steps that need them, and no text of a person is in a command. An
+// issue's runs wait for each other, and the key's job is held to the rules of an environment.
 func TestStandaloneRules(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(filepath.Join(root, alone[0]))
@@ -32,7 +33,9 @@ func TestStandaloneRules(t *testing.T) {
 	}
 	var file struct {
 		Permissions yaml.Node
+		Concurrency struct{ Group string }
 		Jobs        map[string]struct {
+			Environment string
 			Permissions yaml.Node
 			Env         map[string]string
 			Steps       []standaloneStep
@@ -40,6 +43,12 @@ func TestStandaloneRules(t *testing.T) {
 	}
 	if err := yaml.Unmarshal(text, &file); err != nil {
 		t.Fatal(err)
+	}
+	if got := file.Concurrency.Group; got != "anvil-standalone-${{ github.event.issue.number || github.run_id }}" {
+		t.Errorf("the workflow runs of one issue are in the group %q", got)
+	}
+	if got := file.Jobs["agent"].Environment; got != "anvil" {
+		t.Errorf("the job that has the key is in the environment %q", got)
 	}
 	if got := permissions(file.Permissions); got != "{}" {
 		t.Errorf("the workflow's permissions are %s", got)
