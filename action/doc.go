@@ -21,8 +21,9 @@
 //     work goes on, and when it ends in whatever way, both are saved for the next one.
 //     Where the operator has switched that on, the base commit's dev container
 //     ([devcontainer]) is what untrusted programs run in. It is had ready beside the tree,
-//     as soon as the base commit is there, and so is the engine's program. Its image is pulled by digest
-//     if an earlier run has kept it ([imagecache]); else it is built, and kept beside
+//     as soon as the base commit is there, and so is the engine's program: a machine that
+//     lacks it, or the dev container CLI, fetches it by its digest ([tool]). The image is
+//     pulled by digest if an earlier run has kept it ([imagecache]); else it is built, and kept beside
 //     the work that follows. The end of the run waits for that a bounded time.
 //  4. Work ([agent], [confine], [egress]). The agent runs, untrusted, with a scrubbed
 //     environment and a home of its own; its way out is a proxy that knows whom it
@@ -95,6 +96,7 @@ import (
 	_ "github.com/seed-bc0cc349/anvil/action/prebuild"
 	_ "github.com/seed-bc0cc349/anvil/action/redact"
 	_ "github.com/seed-bc0cc349/anvil/action/runner"
+	_ "github.com/seed-bc0cc349/anvil/action/tool"
 	_ "github.com/seed-bc0cc349/anvil/action/verify"
 	_ "github.com/seed-bc0cc349/anvil/action/workspace"
 )

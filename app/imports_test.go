@@ -102,13 +102,14 @@ var law = map[string]struct {
 	"action/imagecache":   {allow: inJob},
 	"action/joblog":       {allow: inJob},
 	"action/redact":       {allow: inJob},
+	"action/tool":         {allow: inJob},
 	"action/verify":       {allow: inJob},
 	"action/workspace":    {allow: inJob},
 }
 
 var (
 	hopMay = []string{"app/anvil", "app/runapi", "app/policy", "app/queue", "app/blob", "app/git", "app/github", "app/linear", "app/sanitize", "app/secret", "app/slack"}
-	inJob  = []string{"app/runapi", "action/agent", "action/confine", "action/conversation", "action/debug", "action/desk", "action/devcontainer", "action/doctor", "action/egress", "action/endpoint", "action/imagecache", "action/joblog", "action/prebuild", "action/redact", "action/runner", "action/verify", "action/workspace"}
+	inJob  = []string{"app/runapi", "action/agent", "action/confine", "action/conversation", "action/debug", "action/desk", "action/devcontainer", "action/doctor", "action/egress", "action/endpoint", "action/imagecache", "action/joblog", "action/prebuild", "action/redact", "action/runner", "action/tool", "action/verify", "action/workspace"}
 )
 
 func TestImportLaw(t *testing.T) {

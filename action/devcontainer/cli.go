@@ -46,11 +46,28 @@ type Built struct {
 	Env      []string // of its programs
 }
 
+// cliName is what the CLI is called.
+const cliName = "devcontainer"
+
 // tailBytes is how much of a failed build's output is told.
 const tailBytes = 2 << 10
 
 // drain is how long a program that was killed may keep its output open.
 const drain = 2 * time.Second
+
+// Have returns c with a CLI that is on this machine: its own, else the one that get returns
+// the path of. Without Node no CLI can run, so none is got.
+func (c CLI) Have(ctx context.Context, get func(ctx context.Context, name string) (string, error)) (CLI, error) {
+	if _, err := c.look(c.program()); err == nil {
+		return c, nil
+	}
+	if _, err := c.look("node"); err != nil {
+		return c, nil // its Version says what is missing
+	}
+	program, err := get(ctx, cliName)
+	c.Program = program
+	return c, err
+}
 
 // Version tells the CLI's version, which is part of the key. The error says what is
 // missing on the runner.
@@ -139,7 +156,7 @@ func (c CLI) Inspect(ctx context.Context, image string) (Built, error) {
 	return b, nil
 }
 
-func (c CLI) program() string { return or(c.Program, "devcontainer") }
+func (c CLI) program() string { return or(c.Program, cliName) }
 func (c CLI) docker() string  { return or(c.Docker, "docker") }
 
 func or(s, otherwise string) string {
@@ -156,7 +173,7 @@ func (c CLI) run(ctx context.Context, limit time.Duration, program string, args 
 	if err != nil {
 		return "", &runapi.Error{
 			Code: CodeMissing, What: fmt.Sprintf("%s is not on this runner.", filepath.Base(program)),
-			Next: "Install Docker and @devcontainers/cli (npm install --global @devcontainers/cli) on the runner.",
+			Next: "Install Docker, and Node.js or @devcontainers/cli (npm install --global @devcontainers/cli) on the runner.",
 		}
 	}
 	limited, cancel := context.WithTimeout(ctx, limit)

@@ -71,6 +71,35 @@ func TestAMissingCLIIsNamedWithTheFix(t *testing.T) {
 	}
 }
 
+// A CLI on PATH is taken as it is. Where there is none, one is got, unless it couldn't run.
+func TestACLIIsGotWhereThereIsNone(t *testing.T) {
+	t.Parallel()
+	got := ""
+	get := func(_ context.Context, name string) (string, error) {
+		got = name
+		return "/had/" + name, nil
+	}
+	own := script(t, "echo 0.1.2")
+	if c, err := own.Have(t.Context(), get); err != nil || got != "" || c.Program != own.Program {
+		t.Errorf("beside its own: %+v, %v", c, err)
+	}
+	empty := CLI{Environ: []string{"PATH=" + t.TempDir()}, Ask: time.Minute}
+	if c, err := empty.Have(t.Context(), get); err != nil || got != "" || c.Program != "" {
+		t.Errorf("without Node: %+v, %v", c, err)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "node"), []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	empty.Environ = []string{"PATH=" + dir}
+	if c, err := empty.Have(t.Context(), get); err != nil || got != "devcontainer" || c.Program != "/had/devcontainer" {
+		t.Errorf("with Node: %+v, %v", c, err)
+	}
+	if _, err := empty.Have(t.Context(), func(context.Context, string) (string, error) { return "", fs.ErrInvalid }); err != fs.ErrInvalid {
+		t.Errorf("one that can't be got: %v", err)
+	}
+}
+
 func TestTheBuildSeesNothingOfTheJob(t *testing.T) {
 	t.Setenv("GITHUB_TOKEN", "secret-of-the-job")
 	if out, err := script(t, "env").Version(t.Context()); err != nil || strings.Contains(out, "secret-of-the-job") {

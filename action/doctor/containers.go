@@ -88,8 +88,11 @@ func lookAtBuildx(ctx context.Context, m *machine) []Finding {
 
 func lookAtDevcontainer(ctx context.Context, m *machine) []Finding {
 	path, ok := m.path("devcontainer")
+	if _, node := m.path("node"); !ok && node {
+		return good("not on PATH: fetched when a run needs it")
+	}
 	if !ok {
-		return lacking("the dev container CLI is not on PATH", "npm install --global @devcontainers/cli@0.89.0."+onlyForImages)
+		return lacking("neither the dev container CLI nor Node.js is on PATH", "Install Node.js 20 or later, with which the CLI can be fetched, or @devcontainers/cli@0.89.0."+onlyForImages)
 	}
 	said, err := m.ask(ctx, path, "--version")
 	if err != nil {

@@ -137,6 +137,23 @@ func TestAMachineWithNothing(t *testing.T) {
 	}
 }
 
+// Where there is Node, a run fetches the CLI.
+func TestDevcontainer(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	if f := h.only("devcontainer", doctor.Options{}); f.State != doctor.Lacking || !strings.Contains(f.Fix, "Node.js") {
+		t.Errorf("with nothing: %+v", f)
+	}
+	h.program("node", "exit 0")
+	if f := h.only("devcontainer", doctor.Options{}); f.State != doctor.Good || !strings.Contains(f.Found, "fetched") {
+		t.Errorf("with Node: %+v", f)
+	}
+	h.program("devcontainer", "exit 3")
+	if f := h.only("devcontainer", doctor.Options{}); f.State != doctor.Lacking {
+		t.Errorf("with one that does not run: %+v", f)
+	}
+}
+
 func TestGit(t *testing.T) {
 	t.Parallel()
 	for said, want := range map[string]doctor.State{

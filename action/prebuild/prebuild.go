@@ -15,6 +15,7 @@ import (
 	"github.com/seed-bc0cc349/anvil/action/imagecache"
 	"github.com/seed-bc0cc349/anvil/action/joblog"
 	"github.com/seed-bc0cc349/anvil/action/redact"
+	"github.com/seed-bc0cc349/anvil/action/tool"
 	"github.com/seed-bc0cc349/anvil/action/workspace"
 	"github.com/seed-bc0cc349/anvil/app/runapi"
 )
@@ -115,6 +116,12 @@ func (j *job) keep(ctx context.Context, tree string, found *devcontainer.Configu
 	cli := devcontainer.CLI{
 		Environ: devcontainer.Environ(j.Environ), Limit: time.Duration(j.build) * time.Second, Ask: askTime,
 		Clean: joblog.Clean, Log: joblog.NewLines(func(line string) { j.log.Quote(joblog.Clean(line)) }),
+	}
+	tools := &tool.Box{Tools: tool.Known(), Getenv: j.getenv, Say: j.log.Say}
+	defer tools.Close()
+	cli, err := cli.Have(ctx, tools.Get)
+	if err != nil {
+		return "", err
 	}
 	inputs, err := cli.Inputs(ctx, found)
 	if err != nil {

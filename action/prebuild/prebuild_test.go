@@ -27,7 +27,10 @@ func TestPrebuildBeforeAnythingIsBuilt(t *testing.T) {
 		"none of that name": {
 			files: map[string]string{container: `{"image": "x"}`}, env: []string{"ANVIL_ENVIRONMENT=web"}, code: 1, says: "::error::DEVC_CONFIG: There is no .devcontainer/web/devcontainer.json",
 		},
-		"no CLI":         {files: map[string]string{container: `{"image": "x"}`}, env: []string{"PATH=/nowhere"}, code: 1, says: "::error::DEVC_MISSING"},
+		"no CLI": {files: map[string]string{container: `{"image": "x"}`}, env: []string{only(t, "git")}, code: 1, says: "::error::DEVC_MISSING"},
+		"no CLI, and no registry that has it": {
+			files: map[string]string{container: `{"image": "x"}`}, env: []string{only(t, "git", "node"), "NPM_CONFIG_REGISTRY=http://127.0.0.1:1"}, code: 1, says: "::error::TOOL_FETCH: devcontainer is not on this runner",
+		},
 		"no commit":      {files: map[string]string{"a": "a"}, env: []string{"GITHUB_SHA="}, code: 1, says: "::error::PREBUILD_INPUT: Not in the environment: GITHUB_SHA."},
 		"no such commit": {files: map[string]string{"a": "a"}, env: []string{"GITHUB_SHA=" + strings.Repeat("0", 40)}, code: 1, says: "::error::check out the commit"},
 		"no number":      {files: map[string]string{"a": "a"}, env: []string{"ANVIL_BUILD_SECONDS=soon"}, code: 1, says: `::error::PREBUILD_INPUT: ANVIL_BUILD_SECONDS is "soon"`},
@@ -35,7 +38,11 @@ func TestPrebuildBeforeAnythingIsBuilt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var log bytes.Buffer
-			code := Run(t.Context(), Config{Environ: append(jobOf(t, c.files), c.env...), Out: &log})
+			env := jobOf(t, c.files)
+			if len(c.env) > 0 && strings.HasPrefix(c.env[0], "PATH=") {
+				env = env[1:] // which has every program
+			}
+			code := Run(t.Context(), Config{Environ: append(env, c.env...), Out: &log})
 			said := ""
 			for line := range strings.Lines(log.String()) {
 				if !strings.HasPrefix(line, "::add-mask::") {
@@ -47,6 +54,26 @@ func TestPrebuildBeforeAnythingIsBuilt(t *testing.T) {
 			}
 		})
 	}
+}
+
+// only is a PATH on which there are no other programs than these. But for git, they do
+// nothing.
+func only(t *testing.T, programs ...string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range programs {
+		target, err := exec.LookPath(name)
+		if name != "git" {
+			target, err = exec.LookPath("true")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return "PATH=" + dir
 }
 
 // jobOf is the environment of a job for a repository with these files.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -35,8 +36,9 @@ func (e *engagement) close() {
 	}
 }
 
-// findEngine finds the assignment's engine and its program.
-func (j *job) findEngine() (err error) {
+// findEngine finds the assignment's engine and its program, which is fetched if this
+// machine lacks it and the operator has named no other.
+func (j *job) findEngine(ctx context.Context) (err error) {
 	kind := j.assignment.Engine.Kind
 	var ok bool
 	if j.engine, ok = agent.Engines()[kind]; !ok {
@@ -45,7 +47,16 @@ func (j *job) findEngine() (err error) {
 			Next: "Update the action, or configure an engine of another kind.",
 		}
 	}
-	j.program, err = j.engine.Find(j.assignment.Engine, j.Environ)
+	wanted := j.assignment.Engine
+	j.program, err = j.engine.Find(wanted, j.Environ)
+	if err == nil || len(wanted.Command) > 0 || !j.tools.Tools.Have(kind, wanted.Version) {
+		return err
+	}
+	program, err := j.tools.Get(ctx, kind)
+	if err != nil {
+		return err
+	}
+	j.program, err = j.engine.Find(wanted, append(slices.Clone(j.Environ), "PATH="+filepath.Dir(program)))
 	return err
 }
 

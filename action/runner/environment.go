@@ -97,6 +97,10 @@ func (j *job) image(ctx context.Context, dir string, found *devcontainer.Configu
 		Docker: engine, Environ: devcontainer.Environ(j.Environ), Limit: cmp.Or(time.Duration(j.assignment.Environment.BuildSeconds)*time.Second, 20*time.Minute),
 		Ask: askTime, Clean: j.safe,
 	}
+	cli, err := cli.Have(ctx, j.tools.Get)
+	if err != nil {
+		return devcontainer.Built{}, err
+	}
 	inputs, err := cli.Inputs(ctx, found)
 	if err != nil {
 		return devcontainer.Built{}, err

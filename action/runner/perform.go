@@ -44,6 +44,7 @@ func (j *job) perform(work, life context.Context) runapi.FinishRequest {
 	if w != nil {
 		defer func() { _ = w.Remove() }()
 	}
+	defer j.tools.Close()
 	defer j.closeCache(work, life)
 	if err != nil {
 		return j.failed(work, agent.Answer{}, err)
@@ -147,7 +148,7 @@ func (j *job) prepare(work context.Context) (w *workspace.Workspace, err error) 
 			return context.Cause(ctx)
 		}
 	}
-	err = beside(work, surroundings, tree, func(context.Context) error { return j.findEngine() })
+	err = beside(work, surroundings, tree, j.findEngine)
 	if err != nil {
 		return w, err
 	}

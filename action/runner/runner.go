@@ -27,6 +27,7 @@ import (
 	"github.com/seed-bc0cc349/anvil/action/imagecache"
 	"github.com/seed-bc0cc349/anvil/action/joblog"
 	"github.com/seed-bc0cc349/anvil/action/redact"
+	"github.com/seed-bc0cc349/anvil/action/tool"
 	"github.com/seed-bc0cc349/anvil/action/verify"
 	"github.com/seed-bc0cc349/anvil/action/workspace"
 	"github.com/seed-bc0cc349/anvil/app/runapi"
@@ -48,6 +49,8 @@ type Config struct {
 	Version string // of anvil-runner
 	// Secrets are kept from everything that leaves the runner, besides those it knows.
 	Secrets []string
+	// Tools are what this job can have that its machine lacks. Nil: what Anvil knows.
+	Tools tool.Tools
 	// Identity proves who this job is. Nil asks GitHub.
 	Identity func(context.Context) (string, error)
 	// Second is how long a second of the server's renewal interval lasts.
@@ -84,6 +87,10 @@ func Run(ctx context.Context, c Config) int {
 		log:     joblog.New(c.Out, c.Getenv, secrets, time.Now),
 		started: time.Now(),
 	}
+	if c.Tools == nil {
+		c.Tools = tool.Known()
+	}
+	j.tools = &tool.Box{Tools: c.Tools, Getenv: c.Getenv, Say: j.log.Say}
 	j.spans = &spans{started: j.started}
 	j.refused.tell = j.witnessRefusal
 	files := guardStepFiles(c.Getenv)
@@ -115,6 +122,7 @@ type job struct {
 
 	verified  verified               // what the checks were last run on
 	checkouts int                    // for checks
+	tools     *tool.Box              // that the machine lacks
 	engine    agent.Engine           // of the assignment
 	program   agent.Program          // its
 	choice    *confine.Choice        // what untrusted programs run in

@@ -32,8 +32,8 @@ func TestPrebuildRules(t *testing.T) {
 		text, from, to, want string
 	}{
 		"it may push":                {brokenPrebuild, called, "contents: read", "contents: write", "permissions of job prebuild"},
-		"the login for npm":          {brokenPrebuild, called, "        shell: bash\n", "        shell: bash\n        env: { P: \"${{ secrets.registry-password }}\" }\n", "held by"},
-		"what is typed in a command": {brokenPrebuild, called, "cli@0.89.0\n", "cli@${{ inputs.registry }}\n", "an expression in a command"},
+		"the login for npm":          {brokenPrebuild, called, "    steps:\n", "    steps:\n      - run: npm ci\n        env: { P: \"${{ secrets.registry-password }}\" }\n", "held by"},
+		"what is typed in a command": {brokenPrebuild, called, "    steps:\n", "    steps:\n      - run: echo ${{ inputs.registry }}\n", "an expression in a command"},
 		"started by a pull request":  {brokenPrebuild, called, "  workflow_call:\n", "  pull_request_target: {}\n  workflow_call:\n", "started by"},
 		"of any branch":              {brokenPrebuild, called, "    if: " + ofDefaultBranch + "\n", "", "for any branch"},
 		"not for a schedule":         {brokenPrebuild, called, "github.event_name == 'schedule' || ", "", "for no schedule"},
