@@ -210,6 +210,40 @@ func withDevcontainer(t *testing.T, host, registry, dockerfile string, settings 
 	return w
 }
 
+// Without a server a run works in the repository's dev container too, which is built for it.
+func TestDevcontainerStandalone(t *testing.T) {
+	t.Parallel()
+	host := os.Getenv("ANVIL_DEVCONTAINER_HOST")
+	if host == "" {
+		t.Skip("this needs real container engines: make test-devcontainer")
+	}
+	l := newLone(t, "", map[string]string{
+		".devcontainer/web/devcontainer.json": `{"build": {"dockerfile": "Dockerfile"}}`, ".devcontainer/web/Dockerfile": dockerfileOf("without a server"),
+		".devcontainer/other/devcontainer.json": `{"image": "x"}`,
+		".github/anvil.yml":                     "environment: web\nverify: grep -q without /etc/anvil-environment\n",
+	})
+	l.env["ANVIL_CONTAINMENT"], l.env["ANVIL_DEV_CONTAINER"] = "docker", "true"
+	l.env["ANVIL_COMMAND"] = `["sh", "-c", "cat > /dev/null; cat /etc/anvil-environment > hello.txt"]`
+	l.machine = []string{
+		"DOCKER_HOST=" + host, "DOCKER_CONFIG=" + withBuildx(t), "PATH=" + filepath.Dir(os.Getenv("ANVIL_DEVCONTAINER_CLI")) + string(filepath.ListSeparator) + os.Getenv("PATH"),
+	}
+	l.comment("mona", "/anvil say where we are")
+	if !l.readJob() {
+		t.Fatal(l.said)
+	}
+	ran := l.said
+	if err := l.writeJob(); err != nil {
+		t.Fatalf("%v\n%s\n%s", err, l.said, ran)
+	}
+	pulls, _ := l.published()
+	if len(pulls) != 1 || !strings.Contains(pulls[0].Body, "dev container `.devcontainer/web/devcontainer.json`, cold, ") {
+		t.Fatalf("pull requests: %+v\n%s", pulls, ran)
+	}
+	if got := string(contentOf(t, l.GitHub, pulls[0].Head, "hello.txt")); got != "without a server\n" {
+		t.Errorf("the agent was in %q", got)
+	}
+}
+
 // devcontainerTrial is a world with a repository of these files, whose jobs find the engine
 // at host, the dev container CLI, and what is in the directories of programs.
 func devcontainerTrial(t *testing.T, host string, files map[string]string, programs ...string) trial {

@@ -26,13 +26,15 @@ func loneKey(t *testing.T) string {
 // lone is Anvil without a server: a repository, and two jobs of one workflow run.
 type lone struct {
 	*World
-	t       *testing.T
-	handed  string // the directory between the jobs
-	event   string // file of the event
-	name    string // of the event
-	outputs map[string]string
-	said    string            // by the last program
-	env     map[string]string // inputs of the workflow
+	t        *testing.T
+	handed   string // the directory between the jobs
+	event    string // file of the event
+	name     string // of the event
+	outputs  map[string]string
+	said     string            // by the last program
+	prepared string            // said by anvil prepare
+	machine  []string          // variables of the machine on which the agent works
+	env      map[string]string // inputs of the workflow
 }
 
 // newLone makes a repository with the given files, beside a README and rules.
@@ -128,6 +130,7 @@ func (l *lone) readJob() bool {
 	if err := l.run(may, l.inputs("GITHUB_TOKEN=$TOKEN"), "anvil", "prepare", "--assignment", file); err != nil {
 		l.t.Fatalf("prepare: %v\n%s", err, l.said)
 	}
+	l.prepared = l.said
 	if l.outputs["proceed"] != "yes" {
 		return false
 	}
@@ -136,7 +139,7 @@ func (l *lone) readJob() bool {
 	if bytes.Contains(assignment, []byte("ghs_")) {
 		l.t.Error("the assignment holds a token")
 	}
-	if err := l.run(may, []string{"ANVIL_MODEL_KEY=" + loneKey(l.t), "ANVIL_READ_TOKEN=$TOKEN"}, "anvil-runner", "run", "--assignment", file, "--out", l.handed); err != nil {
+	if err := l.run(may, append([]string{"ANVIL_MODEL_KEY=" + loneKey(l.t), "ANVIL_READ_TOKEN=$TOKEN"}, l.machine...), "anvil-runner", "run", "--assignment", file, "--out", l.handed); err != nil {
 		l.t.Fatalf("run: %v\n%s", err, l.said)
 	}
 	return true
@@ -410,5 +413,42 @@ func TestStandaloneByHand(t *testing.T) {
 	pulls, comments := l.published()
 	if len(pulls) != 1 || len(comments) != 0 || strings.Contains(pulls[0].Body, "#0") || pulls[0].Title != "Write a greeting" {
 		t.Errorf("%+v, %v\n%s", pulls, comments, l.said)
+	}
+}
+
+// The repository's choice among its dev containers counts if the workflow says that runs
+// work in one. Else the job's log says that it does not.
+func TestStandaloneDevContainer(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		input, environment, outcome string
+		warned                      bool
+	}{
+		"on, and there is none of that name":   {"true", "web", "failed", false},
+		"on, and the rules want none":          {"true", "none", "succeeded", false},
+		"off, and the rules name one":          {"false", "web", "succeeded", true},
+		"off, and the rules want none as well": {"", "none", "succeeded", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLone(t, greeter, map[string]string{
+				".github/anvil.yml": "environment: " + c.environment + "\nverify: test -s hello.txt\n", ".devcontainer/devcontainer.json": `{"image": "x"}`,
+			})
+			l.env["ANVIL_DEV_CONTAINER"] = c.input
+			l.comment("mona", "/anvil write a greeting")
+			if !l.readJob() {
+				t.Fatal(l.said)
+			}
+			if warned := strings.Contains(l.prepared, "::warning::.github/anvil.yml names the dev container web"); warned != c.warned {
+				t.Errorf("warned: %v\n%s", warned, l.prepared)
+			}
+			if err := l.writeJob(); (err == nil) != (c.outcome == "succeeded") {
+				t.Errorf("%v\n%s", err, l.said)
+			}
+			_, comments := l.published()
+			if l.outputs["outcome"] != c.outcome || len(comments) != 1 || strings.Contains(comments[0].Body, "DEVC_CONFIG") != (c.outcome == "failed") {
+				t.Errorf("outcome %s, told %+v", l.outputs["outcome"], comments)
+			}
+		})
 	}
 }

@@ -23,9 +23,12 @@ type Options struct {
 	// Provider is what stands before /responses or /messages; default: the engine's own.
 	Provider    string
 	Containment string // default auto; none only if it is named
-	MaxUSD      float64
-	MaxTokens   int64
-	AllowHosts  []string
+	// DevContainer has a run work in the repository's dev container. Its image is built
+	// each time: the first job may only read, so it can keep none.
+	DevContainer bool
+	MaxUSD       float64
+	MaxTokens    int64
+	AllowHosts   []string
 }
 
 // engine is what is known of an engine that needs no configuration.
@@ -69,6 +72,14 @@ func (o Options) add(to *anvil.Options) *anvil.Problem {
 		to.Verify = []string{line}
 	}
 	return nil
+}
+
+// Unheeded says which of the repository's rules do not count here, in words; empty: all do.
+func (o Options) Unheeded(rules anvil.Rules) string {
+	if name := rules.Environment; !o.DevContainer && name != "" && name != "none" {
+		return policy.Path + " names the dev container " + name + ", and this run does not work in it: say dev-container: true in the workflow that calls Anvil's."
+	}
+	return ""
 }
 
 // provider is where models are asked for a run, and within which limits.

@@ -54,6 +54,7 @@ func assignment(s anvil.Story, o Options, h hub) runapi.Assignment {
 		},
 		Setup: run.Rules.Setup, Screenshots: run.Rules.Screenshots, Sparse: run.Rules.Sparse, Verify: verify, VerifySource: source, RepairRounds: 2,
 		Model:       o.Engine != "command" || o.Provider != "",
+		Environment: runapi.Environment{DevContainer: o.DevContainer, Name: run.Rules.Environment},
 		Containment: runapi.Containment{Mode: mode, Network: "proxy", Allow: append(o.AllowHosts, run.Rules.AllowHosts...)},
 	}
 }

@@ -27,6 +27,7 @@ func standaloneFlags(cmd *cobra.Command) func() (standalone.Options, error) {
 	f.StringVar(&o.Base, "base", os.Getenv("ANVIL_BASE"), "the branch to start from (ANVIL_BASE)")
 	f.StringVar(&o.Provider, "provider", os.Getenv("ANVIL_PROVIDER"), "address before /responses or /messages (ANVIL_PROVIDER; default: the engine's own)")
 	f.StringVar(&o.Containment, "containment", os.Getenv("ANVIL_CONTAINMENT"), "auto, docker, podman, bubblewrap or none (ANVIL_CONTAINMENT; default auto)")
+	f.BoolVar(&o.DevContainer, "dev-container", os.Getenv("ANVIL_DEV_CONTAINER") == "true", "work in the repository's dev container (ANVIL_DEV_CONTAINER)")
 	f.Float64Var(&o.MaxUSD, "max-usd", number("ANVIL_MAX_USD"), "what models may take, in US dollars; 0: no limit (ANVIL_MAX_USD)")
 	f.Int64Var(&o.MaxTokens, "max-tokens", int64(number("ANVIL_MAX_TOKENS")), "what models may take, in tokens; 0: no limit (ANVIL_MAX_TOKENS)")
 	return func() (standalone.Options, error) {
@@ -93,6 +94,9 @@ func prepare() *cobra.Command {
 		}
 		run := story.Run()
 		fmt.Fprintf(cmd.OutOrStdout(), "Task %s for %s: %s at %.12s, engine %s %s.\n", story.Task.ID, story.Task.Command.Requester.Login, run.BaseRef, run.BaseCommit, run.Engine.Name, run.Engine.Model)
+		if text := o.Unheeded(run.Rules); text != "" {
+			fmt.Fprintln(cmd.OutOrStdout(), "::warning::"+text)
+		}
 		return job.Write([][2]string{{"proceed", "yes"}, {"task", string(story.Task.ID)}})
 	})
 	return cmd
