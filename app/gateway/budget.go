@@ -19,11 +19,24 @@ type Budget struct {
 	Cheaper bool
 	// Queue says that runs get no slot while the day's budget is used up.
 	Queue bool
+
+	shared bool // a budget before it counts in the same account
+}
+
+// sharing returns the budgets with those marked whose account is one before theirs, so
+// that a call is booked there once.
+func sharing(budgets []Budget) []Budget {
+	budgets = slices.Clone(budgets)
+	for i := range budgets {
+		b := &budgets[i]
+		b.shared = slices.ContainsFunc(budgets[:i], func(other Budget) bool { return other.Scope == b.Scope && other.Day == b.Day })
+	}
+	return budgets
 }
 
 // within returns the budgets with what the rules let each task take: where there is a
-// budget of each task already, the smaller bound counts, for both are counted in one
-// account.
+// budget of each task already, the smaller bound counts, and what the operator wants
+// done near its end is done.
 func within(budgets []Budget, limit anvil.Limit) []Budget {
 	if limit == (anvil.Limit{}) {
 		return budgets
@@ -57,7 +70,7 @@ type accountKey struct {
 type account struct {
 	used     anvil.Spent
 	reserved anvil.Spent // by calls under way; Calls is how many
-	warned   bool
+	warned   []int       // the places of the budgets that people were warned of
 	touched  time.Time
 }
 
@@ -99,6 +112,18 @@ func (b Budget) Resets(now time.Time) time.Time {
 		return time.Time{}
 	}
 	return time.Unix((anvil.Day(now)+1)*24*60*60, 0).UTC()
+}
+
+// warning is what people are told once a budget is low: what is used, and what comes of it.
+func (b Budget) warning(used anvil.Spent, now time.Time) string {
+	next := "The run ends when it is used up"
+	switch {
+	case b.Cheaper:
+		next = "The run goes on with a cheaper model where there is one, and ends when it is used up"
+	case b.Queue:
+		next += ", and later ones wait until " + moment(b.Resets(now))
+	}
+	return fmt.Sprintf("%s of the %s are used. %s", amount(inUnitsOf(used, b.Limit)), b, next)
 }
 
 // String names the budget, such as "budget of the repository per day ($5.00)".

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -32,7 +33,7 @@ func TestParallelCallsOvershootByAtMostOne(t *testing.T) {
 	const each = 100 * 50 // micros
 	for _, limit := range []int64{20 * each, 20*each + 1, 20*each - 1, 1} {
 		w := newWorld(t, with(costing(t, 100)), func(c *Config) {
-			c.Budgets = []Budget{{Scope: anvil.ScopeRepository, Limit: anvil.Spent{CostMicros: limit}}}
+			c.Budgets = []Budget{{Scope: anvil.ScopeRepository, Limit: anvil.Spent{CostMicros: limit}}, {Scope: anvil.ScopeRepository, Limit: anvil.Spent{Tokens: 1e6}}}
 		})
 		runs := []anvil.RunID{w.working("a", token), w.working("b", token), w.working("c", token)}
 		var served, refused, other atomic.Int64
@@ -104,6 +105,104 @@ func TestTheRulesBudget(t *testing.T) {
 				t.Errorf("%d calls were served, want %d", served, c.served)
 			}
 		})
+	}
+}
+
+// Budgets of one scope and period are counted in one account, and each binds at the whole
+// of its limit: whether the account stays in memory or is read again after a while.
+func TestBudgetsThatShareAnAccount(t *testing.T) {
+	t.Parallel()
+	const each = 100 * 50 // micros
+	money := func(calls int64) anvil.Spent { return anvil.Spent{CostMicros: calls * each} }
+	tokens := func(calls int64) anvil.Spent { return anvil.Spent{Tokens: calls * 100} }
+	for name, c := range map[string]struct {
+		budgets []Budget
+		limit   anvil.Limit
+		served  int
+	}{
+		"a run's calls and money":      {[]Budget{{Scope: anvil.ScopeRun, Limit: anvil.Spent{Calls: 2000}}, {Scope: anvil.ScopeRun, Limit: money(6)}}, anvil.Limit{}, 6},
+		"a run's money and calls":      {[]Budget{{Scope: anvil.ScopeRun, Limit: money(20)}, {Scope: anvil.ScopeRun, Limit: anvil.Spent{Calls: 6}}}, anvil.Limit{}, 6},
+		"a person's day: money binds":  {[]Budget{{Scope: anvil.ScopeUser, Limit: money(6), Day: true}, {Scope: anvil.ScopeUser, Limit: tokens(20), Day: true}}, anvil.Limit{}, 6},
+		"a person's day: tokens bind":  {[]Budget{{Scope: anvil.ScopeUser, Limit: money(20), Day: true}, {Scope: anvil.ScopeUser, Limit: tokens(6), Day: true}}, anvil.Limit{}, 6},
+		"a day and all days":           {[]Budget{{Scope: anvil.ScopeUser, Limit: money(6), Day: true}, {Scope: anvil.ScopeUser, Limit: money(7)}}, anvil.Limit{}, 6},
+		"the rules beside two budgets": {[]Budget{{Scope: anvil.ScopeTask, Limit: money(20)}, {Scope: anvil.ScopeTask, Limit: tokens(20)}}, anvil.Limit{CostMicros: 6 * each}, 6},
+		"the rules beside a day's":     {[]Budget{{Scope: anvil.ScopeTask, Limit: money(20), Day: true}, {Scope: anvil.ScopeTask, Limit: tokens(20), Day: true}}, anvil.Limit{Tokens: 600}, 6},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, with(costing(t, 100)), func(g *Config) { g.Budgets = c.budgets })
+			run := w.working("a", token)
+			w.amend(run, func(r *anvil.Run) { r.Rules.Budget = c.limit })
+			served := 0
+			for i := range 12 {
+				if i == 3 { // nobody calls for a while, and the accounts are dropped
+					w.clock.advance(11 * time.Minute)
+					w.flush()
+					if n := len(w.accounts()); n > 0 {
+						t.Errorf("%d accounts are kept", n)
+					}
+				}
+				status, text := w.post(run, token, "v1/responses", ask)
+				switch {
+				case status == 200:
+					served++
+				case !strings.Contains(text, "GW_BUDGET"):
+					t.Fatalf("%d %s", status, text)
+				}
+			}
+			if served != c.served {
+				t.Errorf("%d calls were served, want %d", served, c.served)
+			}
+			w.flush()
+			for key, a := range w.accounts() {
+				booked, err := w.store.Spending(t.Context(), key.Spender, key.day)
+				if err != nil || a.used != booked || a.reserved != (anvil.Spent{}) {
+					t.Errorf("the account of %v holds %+v and has %+v reserved; %+v is booked: %v", key, a.used, a.reserved, booked, err)
+				}
+			}
+		})
+	}
+}
+
+// People are warned of each budget once, although two share an account, and although it
+// is read again in between. The warning says what comes of it.
+func TestEachBudgetWarnsOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, with(costing(t, 100)), func(c *Config) {
+		c.Cheaper = map[string]string{"large": "small"}
+		c.Budgets = []Budget{
+			{Scope: anvil.ScopeUser, Limit: anvil.Spent{Tokens: 1200}, Day: true, Queue: true},
+			{Scope: anvil.ScopeUser, Limit: anvil.Spent{CostMicros: 5 * 5000}, Day: true, Cheaper: true},
+			{Scope: anvil.ScopeUser, Limit: anvil.Spent{Calls: 14}, Day: true},
+		}
+	})
+	run := w.working("a", token)
+	for range 3 {
+		for range 4 {
+			if status, text := w.post(run, token, "v1/responses", ask); status != 200 {
+				t.Fatalf("%d %s", status, text)
+			}
+		}
+		w.clock.advance(11 * time.Minute)
+		w.flush()
+	}
+	story, err := w.store.StoryOfRun(t.Context(), run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	for _, e := range story.Events {
+		if e.Kind == anvil.KindBudgetLow {
+			told = append(told, e.Text)
+		}
+	}
+	want := []string{
+		"$0.02 of the budget of the user per day ($0.03) are used. The run goes on with a cheaper model where there is one, and ends when it is used up",
+		"1000 tokens of the budget of the user per day (1200 tokens) are used. The run ends when it is used up, and later ones wait until 2026-11-23 00:00 UTC",
+		"12 calls of the budget of the user per day (14 calls) are used. The run ends when it is used up",
+	}
+	if !slices.Equal(told, want) {
+		t.Errorf("people were told\n%s\nwant\n%s", strings.Join(told, "\n"), strings.Join(want, "\n"))
 	}
 }
 

@@ -2,8 +2,8 @@ package gateway
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -51,7 +51,7 @@ type reservation struct {
 
 func newLedger(store Store, budgets []Budget, now func() time.Time, log *slog.Logger) *ledger {
 	return &ledger{
-		store: store, budgets: budgets, now: now, log: log, wake: make(chan struct{}, 1),
+		store: store, budgets: sharing(budgets), now: now, log: log, wake: make(chan struct{}, 1),
 		accounts: map[accountKey]*account{}, unsaved: map[int64]anvil.ModelCall{},
 	}
 }
@@ -98,8 +98,8 @@ func (l *ledger) book(row *anvil.ModelCall, r *reservation, thrifty bool) (said 
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	busy := false
-	for i, b := range r.budgets {
-		a := l.accounts[r.keys[i]]
+	for i := range r.budgets {
+		b, a := &r.budgets[i], l.accounts[r.keys[i]]
 		if a == nil { // swept since it was opened
 			again := make(chan struct{})
 			close(again)
@@ -107,7 +107,7 @@ func (l *ledger) book(row *anvil.ModelCall, r *reservation, thrifty bool) (said 
 		}
 		switch {
 		case b.over(a):
-			return tooMuch, &b, nil
+			return tooMuch, b, nil
 		case b.Cheaper && !thrifty && b.low(a):
 			said = cheaper
 		case !b.fits(a, r.most) && a.reserved.Calls > 0:
@@ -123,7 +123,10 @@ func (l *ledger) book(row *anvil.ModelCall, r *reservation, thrifty bool) (said 
 		}
 		return granted, nil, l.freed
 	}
-	for _, key := range r.keys {
+	for i, key := range r.keys {
+		if r.budgets[i].shared {
+			continue
+		}
 		a := l.accounts[key]
 		a.reserved.Add(r.most)
 		a.touched = row.StartedAt
@@ -138,7 +141,7 @@ func (l *ledger) book(row *anvil.ModelCall, r *reservation, thrifty bool) (said 
 // open reads the accounts that are not in memory. Nothing of theirs is under way then,
 // so the database knows all.
 func (l *ledger) open(ctx context.Context, r *reservation) error {
-	for _, i := range l.closed(r.keys) {
+	for _, i := range l.closed(r) {
 		key := r.keys[i]
 		used, err := l.store.Spending(ctx, key.Spender, key.day)
 		if err != nil {
@@ -147,7 +150,11 @@ func (l *ledger) open(ctx context.Context, r *reservation) error {
 		l.mu.Lock()
 		if _, known := l.accounts[key]; !known {
 			a := &account{used: used, touched: l.now()}
-			a.warned = r.budgets[i].low(a)
+			for place := range r.budgets {
+				if r.keys[place] == key && r.budgets[place].low(a) {
+					a.warned = append(a.warned, place)
+				}
+			}
 			l.accounts[key] = a
 		}
 		l.mu.Unlock()
@@ -155,12 +162,12 @@ func (l *ledger) open(ctx context.Context, r *reservation) error {
 	return nil
 }
 
-// closed returns the places of those keys whose accounts are not in memory.
-func (l *ledger) closed(keys []accountKey) (places []int) {
+// closed returns a place of each account that is not in memory.
+func (l *ledger) closed(r *reservation) (places []int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for i, key := range keys {
-		if l.accounts[key] == nil {
+	for i, key := range r.keys {
+		if !r.budgets[i].shared && l.accounts[key] == nil {
 			places = append(places, i)
 		}
 	}
@@ -172,12 +179,14 @@ func (l *ledger) closed(keys []accountKey) (places []int) {
 func (l *ledger) settle(row *anvil.ModelCall, r *reservation) {
 	l.mu.Lock()
 	for i, key := range r.keys {
-		a, b := l.accounts[key], r.budgets[i]
-		a.reserved.Sub(r.most)
-		a.used.Add(row.Spent())
-		if !a.warned && b.low(a) {
-			a.warned = true
-			l.notices = append(l.notices, notice{row.Run, fmt.Sprintf("%s of the %s are used", amount(inUnitsOf(a.used, b.Limit)), b)})
+		a, b := l.accounts[key], &r.budgets[i]
+		if !b.shared {
+			a.reserved.Sub(r.most)
+			a.used.Add(row.Spent())
+		}
+		if b.low(a) && !slices.Contains(a.warned, i) {
+			a.warned = append(a.warned, i)
+			l.notices = append(l.notices, notice{row.Run, b.warning(a.used, row.StartedAt)})
 		}
 	}
 	l.unsaved[row.ID] = *row

@@ -157,12 +157,30 @@ func (w *world) start(ctx context.Context, run anvil.RunID, token, path, body st
 	return http.DefaultClient.Do(r)
 }
 
-// calls are the calls of a run's task as they are in the database.
-func (w *world) calls(run anvil.RunID) []anvil.ModelCall {
+// flush has the gateway write down what it knows.
+func (w *world) flush() {
 	w.t.Helper()
 	if err := w.gateway.ledger.flush(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+// accounts are those in memory.
+func (w *world) accounts() map[accountKey]account {
+	l := w.gateway.ledger
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := map[accountKey]account{}
+	for key, a := range l.accounts {
+		all[key] = *a
+	}
+	return all
+}
+
+// calls are the calls of a run's task as they are in the database.
+func (w *world) calls(run anvil.RunID) []anvil.ModelCall {
+	w.t.Helper()
+	w.flush()
 	r, err := w.store.Run(w.t.Context(), run)
 	if err != nil {
 		w.t.Fatal(err)

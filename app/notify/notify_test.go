@@ -249,7 +249,7 @@ func TestGolden(t *testing.T) {
 		"hostile":          story(anvil.Succeeded, merged, hostile),
 		"hostile-runner":   story(anvil.Succeeded, merged, hostileRunner),
 		"cost":             story(anvil.Succeeded, merged, spent),
-		"budget-low":       story(anvil.Working, spent, noted(anvil.KindBudgetLow, "$4.02 of the budget of the run ($5.00) are used")),
+		"budget-low":       story(anvil.Working, spent, noted(anvil.KindBudgetLow, "$4.02 of the budget of the run ($5.00) are used. The run ends when it is used up")),
 		"budget-wait":      story(anvil.Queued, noted(anvil.KindBudgetWait, "the budget of the user per day ($50.00) is used up; it begins anew at 2026-11-23 00:00 UTC")),
 		"budget-cut":       story(anvil.Succeeded, merged, spent, cutShort),
 		"budget-over":      story(anvil.Failed, spent, problem(anvil.Problemf(anvil.CodeBudgetExceeded, "Ask for less at a time.", "the budget of the run ($5.00) is used up"))),

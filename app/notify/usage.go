@@ -58,7 +58,7 @@ func budgets(s anvil.Story) (warnings []string, wait sanitize.Text) {
 		}
 		switch e.Kind {
 		case anvil.KindBudgetLow:
-			warnings = append(warnings, capital(stop(sanitize.Line(e.Text, 300)))+" The run ends when it is used up.")
+			warnings = append(warnings, capital(stop(sanitize.Line(e.Text, 300))))
 		case anvil.KindBudgetWait:
 			wait = sanitize.From(e.Text)
 		}
