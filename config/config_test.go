@@ -312,6 +312,11 @@ func TestRefusedStarts(t *testing.T) {
 		{"waiting for ever", least + "budgets: [{scope: user, usd: 1, on_limit: queue}]\n", CodeConflict, []string{"per: day"}},
 		{"cheaper than what", least + "budgets: [{scope: user, usd: 1, on_limit: cheaper}]\n", CodeConflict, []string{"cheaper_models"}},
 		{"a model without a price", strings.Replace(least, "[agent]", "[agent], models: [nameless]", 1) + "budgets: [{scope: run, usd: 1}]\ngateway: {upstreams: [{name: a, protocols: [chat], base_url: 'http://a.example'}]}\n", CodeValue, []string{"nameless", "gateway.prices"}},
+		{"a cheaper model that nobody serves", served("[small]", "{small: a}", "") + "budgets: [{scope: run, tokens: 1, on_limit: cheaper}]\n", CodeConflict, []string{"gateway.cheaper_models.small", "no upstream serves tiny", "models"}},
+		{"a cheaper model by another interface", strings.Replace(served("[small]", "{small: a}", "{tiny: b}"), "command: [agent]", "kind: codex", 1), CodeConflict, []string{"gateway.cheaper_models.small", "no upstream that speaks responses serves tiny"}},
+		{"a model that nobody serves", served("[small, large]", "{small: a, tiny: b}", ""), CodeConflict, []string{"engines.sample.models", "no upstream serves large"}},
+		{"a small model that nobody serves", served("[small]", "{small: a, tiny: b}", "") + "  small_models: [little]\n", CodeConflict, []string{"gateway.small_models", "no upstream serves little"}},
+		{"a model by another interface", strings.Replace(served("[small, large]", "{small: a, tiny: b}", "{large: b}"), "command: [agent]", "kind: codex", 1), CodeConflict, []string{"engines.sample.models", "no upstream that speaks responses serves large"}},
 		{"a submodule's scheme", least + "environment: {submodules: [https://github.com/acme]}\n", CodeValue, []string{"environment.submodules", "HOST/OWNER"}},
 		{"log format", least + "log_format: xml\n", CodeValue, []string{"text, json"}},
 	} {
@@ -335,6 +340,38 @@ func TestRefusedStarts(t *testing.T) {
 			}
 			if strings.Contains(err.Error(), "hunter2") {
 				t.Errorf("%q shows a value that may be secret", err)
+			}
+		})
+	}
+}
+
+// served is a configuration with an engine's models and an upstream of the interface
+// responses with others; another of the interface messages is there if it has any. tiny
+// takes the place of small.
+func served(engine, responses, messages string) string {
+	text := strings.Replace(least, "[agent]", "[agent], models: "+engine, 1) + "gateway:\n  upstreams:\n"
+	text += "  - {name: a, protocols: [responses], base_url: 'http://a.example', models: " + responses + "}\n"
+	if messages != "" {
+		text += "  - {name: b, protocols: [messages], base_url: 'http://b.example', models: " + messages + "}\n"
+	}
+	return text + "  cheaper_models: {small: tiny}\n"
+}
+
+// A model is only missed where it is known who is asked for it, and by which interface.
+func TestModelsThatAreServed(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"each by name":                    served("[small, large]", "{small: a, large: b, tiny: c}", ""),
+		"an upstream of any model":        served("[small, large]", "{}", ""),
+		"by either interface":             served("[small, large]", "{small: a}", "{large: b, tiny: c}"),
+		"an engine that is not relayed":   strings.Replace(served("[opus]", "{small: a, tiny: b}", ""), "command: [agent]", "kind: claude", 1),
+		"no upstream at all":              strings.Replace(least, "[agent]", "[agent], models: [large]", 1),
+		"a model that no engine asks for": served("[large]", "{large: a}", "{tiny: b}"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if _, err := Load(place(t, text)); err != nil {
+				t.Error(err)
 			}
 		})
 	}

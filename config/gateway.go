@@ -42,7 +42,8 @@ type Gateway struct {
 	AnswerWithin time.Duration `yaml:"answer_within"`
 
 	// CheaperModels names for a model the one that takes its place once four fifths of
-	// a budget with on_limit: cheaper are used. Default: none.
+	// a budget with on_limit: cheaper are used. Default: none. An upstream has to have it;
+	// where a repository's rules do not permit it, the run goes on with its own.
 	CheaperModels map[string]string `yaml:"cheaper_models"`
 
 	// Prices come before the table that is built in (config/prices.yaml), whose
@@ -83,7 +84,8 @@ type Upstream struct {
 
 	// Models maps the names that runs use to the upstream's own, such as an Azure
 	// deployment's. Default: none, which means that it is asked for every model, by
-	// the name that runs use. If there are any, it is asked for no others.
+	// the name that runs use. If there are any, it is asked for no others: with a
+	// model that an engine may ask for and no upstream has, the server does not start.
 	Models map[string]string `yaml:"models"`
 }
 

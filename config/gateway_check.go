@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"path"
 	"slices"
@@ -53,7 +54,65 @@ func (c *Config) checkGateway(ps *Problems) {
 	count(ps, "gateway.max_calls", g.MaxCalls, 1, 1_000_000)
 	count(ps, "gateway.parallel_calls", int64(g.ParallelCalls), 1, 10_000)
 	span(ps, "gateway.answer_within", g.AnswerWithin, time.Second, time.Hour)
+	c.checkModels(ps)
 	c.checkBudgets(ps)
+}
+
+// checkModels wants an upstream for every model that can be asked for: without one, each
+// call for it fails. What kinds command and acp speak is not known, nor whom an engine
+// asks that no upstream speaks to.
+func (c *Config) checkModels(ps *Problems) {
+	g := c.Gateway
+	if len(g.Upstreams) == 0 {
+		return
+	}
+	want := func(at, model, protocol string) bool {
+		if g.serves(model, protocol) {
+			return true
+		}
+		by := "no upstream"
+		if protocol != "" {
+			by += " that speaks " + protocol
+		}
+		ps.add(CodeConflict, at, fmt.Sprintf("Add it to the models of an upstream, such as {%q: NAME-THERE}, or take it out here", model), "%s serves %s", by, model)
+		return false
+	}
+	askers := map[string][]string{} // the protocols by which engines ask for a model
+	for _, name := range c.EngineNames() {
+		e := c.Engines[name]
+		protocol := map[string]string{"codex": "responses", "claude": "messages"}[e.Kind]
+		if !g.speaks(protocol) {
+			continue
+		}
+		for _, model := range e.Models {
+			want("engines."+name+".models", model, protocol)
+			askers[model] = append(askers[model], protocol)
+		}
+	}
+	for _, model := range g.SmallModels {
+		want("gateway.small_models", model, "")
+	}
+	for _, model := range slices.Sorted(maps.Keys(g.CheaperModels)) {
+		for _, protocol := range append(askers[model], "") {
+			if !want("gateway.cheaper_models."+model, g.CheaperModels[model], protocol) {
+				break
+			}
+		}
+	}
+}
+
+// speaks reports whether an upstream speaks the protocol; empty: there is any.
+func (g *Gateway) speaks(protocol string) bool {
+	return slices.ContainsFunc(g.Upstreams, func(u Upstream) bool { return protocol == "" || slices.Contains(u.Protocols, protocol) })
+}
+
+// serves reports whether an upstream that speaks the protocol, or any if that is empty,
+// has the model.
+func (g *Gateway) serves(model, protocol string) bool {
+	return slices.ContainsFunc(g.Upstreams, func(u Upstream) bool {
+		_, named := u.Models[model]
+		return (protocol == "" || slices.Contains(u.Protocols, protocol)) && (named || len(u.Models) == 0)
+	})
 }
 
 func (c *Config) checkBudgets(ps *Problems) {

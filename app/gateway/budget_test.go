@@ -304,6 +304,46 @@ func TestCheaper(t *testing.T) {
 	}
 }
 
+// Where the cheaper model cannot take its place, the dearer one answers to the end of
+// the budget.
+func TestTheDearerModelGoesOn(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		models  map[string]string // of the first upstream
+		another []string          // the protocols of one that has every model
+		prices  int
+		rules   anvil.Rules
+	}{
+		"no upstream has it":                     {models: map[string]string{"large": ""}, prices: 2},
+		"one has it by another interface":        {models: map[string]string{"large": ""}, another: []string{"chat", "messages"}, prices: 2},
+		"the repository does not permit it":      {prices: 2, rules: anvil.Rules{Models: []string{"large"}}},
+		"the rules bound money, it has no price": {prices: 1, rules: anvil.Rules{Budget: anvil.Limit{CostMicros: 100 * 5000}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			first, second := costing(t, 100), costing(t, 100)
+			first.Models, second.Protocols = c.models, c.another
+			w := newWorld(t, with(first, second), func(g *Config) {
+				g.Budgets = []Budget{{Scope: anvil.ScopeRun, Limit: anvil.Spent{Tokens: 5 * 100}, Cheaper: true}}
+				g.Cheaper, g.Prices = map[string]string{"large": "small"}, g.Prices[:c.prices]
+			})
+			run := w.working("a", token)
+			w.amend(run, func(r *anvil.Run) { r.Rules.Models, r.Rules.Budget = c.rules.Models, c.rules.Budget })
+			for i := range 6 {
+				status, text := w.post(run, token, "v1/responses", ask)
+				if i < 5 && status != 200 || i == 5 && !strings.Contains(text, "GW_BUDGET") {
+					t.Errorf("call %d: %d %s", i+1, status, text)
+				}
+			}
+			for _, call := range w.calls(run) {
+				if call.Model != "large" {
+					t.Errorf("%s was asked", call.Model)
+				}
+			}
+		})
+	}
+}
+
 // What was under way when the server died counts as used, with all that was reserved.
 func TestAfterACrash(t *testing.T) {
 	t.Parallel()

@@ -222,7 +222,7 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, c *call, p *pass
 	_ = deadlines.SetWriteDeadline(time.Time{})
 	c.row = rowOf(p.caller)
 	c.row.Protocol, c.row.Model, c.row.StartedAt = string(c.route.protocol), c.request.model, g.now()
-	if no = g.reserve(c); no != nil {
+	if no = g.reserve(c, p); no != nil {
 		return no
 	}
 	c.began = time.Now()

@@ -83,10 +83,7 @@ func (g *Gateway) pass(ctx context.Context, id anvil.RunID) (*pass, error) {
 	if p.caller, err = g.store.Caller(ctx, id); err != nil {
 		return nil, err
 	}
-	p.models = g.models(p.caller.Run.Engine)
-	if permitted := p.caller.Run.Rules.Models; permitted != nil {
-		p.models = slices.DeleteFunc(slices.Clone(p.models), func(model string) bool { return !slices.Contains(permitted, model) })
-	}
+	p.models = slices.DeleteFunc(slices.Clone(g.models(p.caller.Run.Engine)), func(model string) bool { return !p.permits(model) })
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.changes != since { // what was read may be from before the change
@@ -167,6 +164,12 @@ func tokenOf(r *http.Request) string {
 		return strings.TrimSpace(token)
 	}
 	return r.Header.Get("X-Api-Key")
+}
+
+// permits reports whether the repository's rules let the run use the model.
+func (p *pass) permits(model string) bool {
+	permitted := p.caller.Run.Rules.Models
+	return permitted == nil || slices.Contains(permitted, model)
 }
 
 // may reports whether the run may use the model.

@@ -12,14 +12,14 @@ import (
 
 // reserve begins a call within the run's budgets, with a cheaper model where one
 // that is low asks for it.
-func (g *Gateway) reserve(c *call) *refusal {
+func (g *Gateway) reserve(c *call, p *pass) *refusal {
 	g.estimate(c)
 	if c.limit.CostMicros > 0 && !c.priced {
 		return refuse(http.StatusForbidden, CodeModel, "the rules bound what the task costs, and model %s has no price here. Use another one.", c.row.Model)
 	}
 	r, said, over, err := g.ledger.reserve(c.ctx, &c.row, c.limit, c.bound(), false)
 	if said == cheaper {
-		if model := g.cheaper[c.row.Model]; model != "" {
+		if model := g.cheaper[c.row.Model]; g.replaces(c, p, model) {
 			c.row.Model = model
 			g.estimate(c)
 		}
@@ -38,6 +38,16 @@ func (g *Gateway) reserve(c *call) *refusal {
 	}
 	c.held = r
 	return nil
+}
+
+// replaces reports whether a cheaper model can take the place of a call's: where it
+// cannot, the run goes on with the dearer one.
+func (g *Gateway) replaces(c *call, p *pass, model string) bool {
+	if model == "" || !p.permits(model) || !served(g.upstreams, c.route.protocol, model) {
+		return false
+	}
+	_, priced := priceOf(g.prices, model)
+	return priced || c.limit.CostMicros == 0
 }
 
 // estimate sets the most that a call can take: a token is a byte at least, and a

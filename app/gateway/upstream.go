@@ -62,6 +62,11 @@ func (u *upstream) serves(p protocol, model string) (name string, ok bool) {
 	return name, ok
 }
 
+// served reports whether one of the upstreams has the model.
+func served(by []*upstream, p protocol, model string) bool {
+	return slices.ContainsFunc(by, func(u *upstream) bool { _, ok := u.serves(p, model); return ok })
+}
+
 // request makes the request that goes out. Nothing of the engine's passes but its
 // body and the headers named here.
 func (u *upstream) request(ctx context.Context, c *call, model string) *http.Request {
