@@ -7,9 +7,11 @@ import "time"
 // its run's token.
 type Gateway struct {
 	// Upstreams are the servers of models, in the order in which they are asked:
-	// where one fails before it has begun to answer, the next one that speaks the
-	// protocol and has the model takes its place. Default: none, which means that
-	// nothing is relayed.
+	// where one fails before it has begun to answer, does not accept the key (401, 402,
+	// 403) or says that the model is not there (404), the next one that speaks the
+	// protocol and has the model takes its place. One that fails five times on end is
+	// left alone for 15 seconds; one that does not accept the key, where another can
+	// take its place. Default: none, which means that nothing is relayed.
 	Upstreams []Upstream `yaml:"upstreams"`
 
 	// SmallModels are models that every run may use beside its engine's own.

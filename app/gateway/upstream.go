@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -33,18 +34,39 @@ type Upstream struct {
 type upstream struct {
 	Upstream
 	breaker *gobreaker.TwoStepCircuitBreaker[any]
+	keyless atomic.Bool // when it last failed, it did not accept our key
 }
 
-// newUpstream makes an upstream that is left alone for a while after five failures
-// on end.
+// tripping is how many failures on end have an upstream left alone for a while.
+const tripping = 5
+
+// newUpstream makes an upstream of which nothing was seen yet.
 func newUpstream(u Upstream, log *slog.Logger) *upstream {
 	return &upstream{Upstream: u, breaker: gobreaker.NewTwoStepCircuitBreaker[any](gobreaker.Settings{
 		Name: u.Name, Timeout: 15 * time.Second, MaxRequests: 2,
-		ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= 5 },
+		ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= tripping },
 		OnStateChange: func(name string, from, to gobreaker.State) {
 			log.Warn("upstream", "name", name, "was", from.String(), "is", to.String())
 		},
 	})}
+}
+
+// allow admits a call, unless the upstream is left alone; done is told what came of it.
+// One that only refuses our key answers at once: it is left alone while there is another,
+// and else it is asked, for what it says is what the operator has to know.
+func (u *upstream) allow(another bool) (done func(failure error), err error) {
+	told, err := u.breaker.Allow()
+	switch {
+	case err == nil:
+		return func(failure error) {
+			var no *refusal
+			u.keyless.Store(failure != nil && errors.As(failure, &no) && no.code == CodeKey)
+			told(failure)
+		}, nil
+	case !another && u.keyless.Load():
+		return func(error) {}, nil
+	}
+	return nil, err
 }
 
 // serves reports whether the upstream has the model, and what it calls it.
@@ -143,13 +165,13 @@ func (g *Gateway) ask(ctx context.Context, c *call, buf []byte) (*answer, *refus
 			wait *= 2
 		}
 		again := false
-		for _, u := range g.upstreams {
+		for i, u := range g.upstreams {
 			name, ok := u.serves(c.route.protocol, c.row.Model)
 			if !ok {
 				continue
 			}
 			c.row.Upstream = u.Name
-			a, no, passing := g.try(ctx, c, u, name, buf)
+			a, no, passing := g.try(ctx, c, u, name, buf, served(g.upstreams[i+1:], c.route.protocol, c.row.Model))
 			if a != nil {
 				return a, nil
 			}
@@ -166,9 +188,10 @@ func (g *Gateway) ask(ctx context.Context, c *call, buf []byte) (*answer, *refus
 	return nil, last
 }
 
-// try asks one upstream once. passing says that another try may go better.
-func (g *Gateway) try(ctx context.Context, c *call, u *upstream, model string, buf []byte) (a *answer, no *refusal, passing bool) {
-	done, err := u.breaker.Allow()
+// try asks one upstream once; another says that one after it has the model too. passing
+// says that another try may go better.
+func (g *Gateway) try(ctx context.Context, c *call, u *upstream, model string, buf []byte, another bool) (a *answer, no *refusal, passing bool) {
+	done, err := u.allow(another)
 	if err != nil {
 		r := refuse(http.StatusServiceUnavailable, CodeUpstream, "upstream %s has failed too often and is left alone for some seconds. Try again later.", u.Name)
 		r.retryAfter = 15 * time.Second
@@ -189,9 +212,9 @@ func (g *Gateway) try(ctx context.Context, c *call, u *upstream, model string, b
 	// longer in coming.
 	late := time.AfterFunc(g.silence, giveUp)
 	defer late.Stop()
-	if no, passing = judge(u, resp); no != nil {
+	if no, passing = judge(u, resp, another); no != nil {
 		drain(resp)
-		if resp.StatusCode >= 500 || resp.StatusCode < 400 {
+		if resp.StatusCode >= 500 || resp.StatusCode < 400 || no.code == CodeKey {
 			done(no)
 		} else {
 			done(nil)
@@ -214,7 +237,7 @@ func (g *Gateway) try(ctx context.Context, c *call, u *upstream, model string, b
 
 // judge says why an answer is not passed on, or nil. passing: another try may go
 // better.
-func judge(u *upstream, resp *http.Response) (no *refusal, passing bool) {
+func judge(u *upstream, resp *http.Response, another bool) (no *refusal, passing bool) {
 	status := resp.StatusCode
 	switch {
 	case status == http.StatusTooManyRequests:
@@ -227,6 +250,8 @@ func judge(u *upstream, resp *http.Response) (no *refusal, passing bool) {
 		return no, true
 	case status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusPaymentRequired:
 		return refuse(http.StatusBadRequest, CodeKey, "upstream %s does not accept the server's key or account (status %d). The operator has to look at it. Stop.", u.Name, status), false
+	case status == http.StatusNotFound && another:
+		return refuse(status, CodeUpstream, "upstream %s does not have the model (status 404).", u.Name), false
 	case status < 200 || status >= 300 && status < 400:
 		return refuse(http.StatusBadGateway, CodeUpstream, "upstream %s answered with status %d, and redirects are not followed.", u.Name, status), false
 	case resp.Header.Get("Content-Encoding") != "" && resp.Header.Get("Content-Encoding") != "identity":

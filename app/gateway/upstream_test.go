@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -58,13 +59,14 @@ func TestRetriesAndFallback(t *testing.T) {
 		{name: "redirecting", statuses: many(307), header: http.Header{"Location": {"http://169.254.169.254/"}}, status: 200, from: "second", first: 1, second: 1},
 		{name: "a key that is not accepted", statuses: many(401), status: 200, from: "second", first: 1, second: 1},
 		{name: "a bad request", statuses: many(400), status: 400, says: "no, and your key is ****", from: "first", first: 1},
-		{name: "not there", statuses: many(404), status: 404, says: "no, and", from: "first", first: 1},
+		{name: "not there", statuses: many(404), status: 200, from: "second", first: 1, second: 1},
 		{name: "alone: overloaded twice", statuses: []int{529, 503}, status: 200, from: "first", first: 3, waited: pause},
 		{name: "alone: asks for a moment", statuses: []int{429}, header: http.Header{"Retry-After": {"7"}}, status: 200, from: "first", first: 2, waited: 7 * time.Second},
 		{name: "alone: asks for a minute", statuses: many(429), header: http.Header{"Retry-After": {"60"}}, status: 429, says: "GW_UPSTREAM", first: 1},
 		{name: "alone: failing", statuses: many(500), status: 503, says: "GW_UPSTREAM: upstream first failed (status 500)", first: 3},
 		{name: "alone: redirecting", statuses: many(302), header: http.Header{"Location": {"/v1/other"}}, status: 502, says: "redirects are not followed", first: 1},
 		{name: "alone: a key that is not accepted", statuses: many(403), status: 400, says: "GW_KEY", first: 1},
+		{name: "alone: not there", statuses: many(404), status: 404, says: "no, and your key is ****", from: "first", first: 1},
 		{name: "alone: compressed", statuses: nil, header: http.Header{"Content-Encoding": {"gzip"}}, status: 502, says: "compressed", first: 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -125,6 +127,72 @@ func TestTheBreaker(t *testing.T) {
 	}
 	if log := w.log.String(); strings.Count(log, "cannot be reached") != 5 || !strings.Contains(log, "left alone") {
 		t.Errorf("the log is:\n%s", log)
+	}
+}
+
+// An upstream that does not have the model is passed over while another one may have it.
+// What the last one says reaches the engine.
+func TestAModelThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	first, asked := failing(t, "first", nil, slices.Repeat([]int{404}, 4*tripping)...)
+	second, askedSecond := failing(t, "second", nil, slices.Repeat([]int{404}, 4*tripping)...)
+	third, askedThird := failing(t, "third", nil)
+	third.Models = map[string]string{"small": ""}
+	w := newWorld(t, with(first, second, third))
+	run := w.working("a", token)
+	for range 2 * tripping {
+		if status, text := w.post(run, token, "v1/responses", ask); status != 404 || !strings.Contains(text, "no, and your key") {
+			t.Errorf("%d %s", status, text)
+		}
+		if status, text := w.post(run, token, "v1/responses", `{"model":"small"}`); status != 200 {
+			t.Errorf("%d %s", status, text)
+		}
+	}
+	for _, call := range w.calls(run) {
+		if want := map[string]string{"large": "second", "small": "third"}[call.Model]; call.Upstream != want {
+			t.Errorf("%s was asked of %s, want %s", call.Model, call.Upstream, want)
+		}
+	}
+	if a, b, c := asked.Load(), askedSecond.Load(), askedThird.Load(); a != 4*tripping || b != 4*tripping || c != 2*tripping {
+		t.Errorf("they were asked %d, %d and %d times: one that lacks a model has not failed", a, b, c)
+	}
+}
+
+// An upstream that does not accept the key is left alone, as one that is not there. Where
+// no other can take its place it is asked all the same, so that the engine hears what is
+// wrong and stops, and a key that one model alone is refused to serves the others.
+func TestARefusedKeyIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{401, 402, 403} {
+		first := func(asked *atomic.Int64) Upstream {
+			return upstreamAt(t, "first", func(rw http.ResponseWriter, r *http.Request) {
+				asked.Add(1)
+				rw.Header().Set("Content-Type", "application/json")
+				if text, _ := io.ReadAll(r.Body); strings.Contains(string(text), "small") {
+					io.WriteString(rw, fine)
+					return
+				}
+				rw.WriteHeader(status)
+			})
+		}
+		var asked, askedAlone atomic.Int64
+		second, _ := failing(t, "second", nil)
+		w, alone := newWorld(t, with(first(&asked), second)), newWorld(t, with(first(&askedAlone)))
+		run, runAlone := w.working("a", token), alone.working("a", token)
+		for range 2 * tripping {
+			if status, text := w.post(run, token, "v1/responses", ask); status != 200 {
+				t.Errorf("%d %s", status, text)
+			}
+			if status, text := alone.post(runAlone, token, "v1/responses", ask); status != 400 || !strings.Contains(text, "GW_KEY") {
+				t.Errorf("alone: %d %s", status, text)
+			}
+		}
+		if status, text := alone.post(runAlone, token, "v1/responses", `{"model":"small"}`); status != 200 {
+			t.Errorf("another model: %d %s", status, text)
+		}
+		if asked.Load() != tripping || askedAlone.Load() != 2*tripping+1 {
+			t.Errorf("status %d: it was asked %d times, and alone %d times", status, asked.Load(), askedAlone.Load())
+		}
 	}
 }
 
