@@ -40,7 +40,7 @@ func (b *Box) Get(ctx context.Context, name string) (program string, err error) 
 	tool := b.Tools[name]
 	a, ok := tool.archive()
 	if !ok {
-		return "", failed(name, "there is none for this machine", b.registry()+a.Package)
+		return "", failed(name, "it has none for this machine", shown(b.registry()))
 	}
 	start := time.Now()
 	dir := filepath.Join(cmp.Or(b.Getenv("RUNNER_TEMP"), os.TempDir()), "anvil-tool-"+strings.ToLower(rand.Text()[:12]))

@@ -132,7 +132,7 @@ func digest(f *os.File) (string, error) {
 	return "sha512-" + base64.StdEncoding.EncodeToString(h.Sum(nil)), err
 }
 
-// shown is an address without a login.
+// shown is an address without its password.
 func shown(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
