@@ -58,7 +58,7 @@ test-devcontainer: ## dev containers, Codex in one of them, and the cache of the
 	ANVIL_AGENTS=$(AGENTS)/node_modules/.bin .ci/devcontainer .ci/devcontainer-tests
 
 .PHONY: test-buildkit
-test-buildkit: ## the cache of images with a builder of one's own, a BuildKit that is built for it; takes some minutes more
+test-buildkit: ## the cache of images with a builder of one's own, a BuildKit that is built for it from source
 	.ci/devcontainer .ci/buildkit
 
 .PHONY: lint

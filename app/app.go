@@ -164,7 +164,7 @@ func (a *App) connect(ctx context.Context) error {
 		Place: lease.Workplace{
 			Home: actions.Home, Workflow: cfg.Dispatch.Workflow, Ref: cfg.Dispatch.Ref, RunnerEnvironments: cfg.Dispatch.RunnerEnvironments, MayStay: cfg.Dispatch.LastingRunners,
 		},
-		Containment: containmentOf(cfg), Images: imageCacheOf(cfg), Environment: environmentOf(cfg),
+		Containment: containmentOf(cfg), MayAllow: offerOf(cfg).MayAllow, Images: imageCacheOf(cfg), Environment: environmentOf(cfg),
 		Terms: lease.Terms{
 			Lease: cfg.Limits.Lease, RenewEvery: cfg.Limits.RenewEvery, Work: cfg.Limits.Work, Verify: cfg.Limits.Verify,
 			BundleBytes: cfg.Limits.BundleBytes, LogBytes: cfg.Limits.LogBytes, ConversationBytes: cfg.Limits.ConversationBytes,
@@ -436,7 +436,7 @@ func kindsOf(cfg *config.Config) map[string]string {
 func containmentOf(cfg *config.Config) runapi.Containment {
 	c := cfg.Containment
 	return runapi.Containment{
-		Mode: c.Mode, Image: c.Image, Network: c.Network, Allow: c.Allow, MayAllow: append([]string{}, c.RepositoriesMayAllow...),
+		Mode: c.Mode, Image: c.Image, Network: c.Network, Allow: c.Allow,
 		MemoryBytes: c.MemoryBytes, CPUs: c.CPUs, PIDs: c.PIDs, DiskBytes: c.DiskBytes,
 	}
 }

@@ -167,8 +167,9 @@ func (c *Cache) To(ctx context.Context, key string, stages bool) []string {
 }
 
 // Login returns what a build needs in its environment to pull from and push to the
-// registry: DOCKER_CONFIG with the name of a private directory. done removes it; it is never nil. It
-// is for programs of the trusted part only.
+// registry: DOCKER_CONFIG with the name of a private directory, and BUILDX_CONFIG with that
+// of the machine's builders. done removes the former; it is never nil. It is for programs
+// of the trusted part only.
 func (c *Cache) Login(ctx context.Context) (env []string, done func(), err error) {
 	r, ok := c.backend.(*registry)
 	if !ok {

@@ -61,7 +61,7 @@ func findEngine(ctx context.Context, o Options) (*engine, error) {
 	if e.config = getenv(o.Environ, "DOCKER_CONFIG"); e.config == "" {
 		e.config = filepath.Join(getenv(o.Environ, "HOME"), ".docker")
 	}
-	if getenv(o.Environ, "BUILDX_CONFIG") == "" {
+	if getenv(o.Environ, "BUILDX_CONFIG") == "" && filepath.IsAbs(e.config) {
 		e.env = append(e.env, "BUILDX_CONFIG="+filepath.Join(e.config, "buildx"))
 	}
 	if getenv(o.Environ, "DOCKER_HOST") == "" {

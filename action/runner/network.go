@@ -140,12 +140,8 @@ func (j *job) witnessRefusal(r runapi.Refusal) {
 		text += ":" + r.Port
 	}
 	text += ": " + r.Why + "."
-	switch {
-	case r.Allow == "":
-	case !j.assignment.Containment.RepositoryMayAllow(r.Allow):
-		text += " The repository may not allow it itself: ask the operator of the server (containment.repositories_may_allow)."
-	default:
-		text += " To allow it, in .github/anvil.yml: network: {allow: [" + r.Allow + "]}"
+	if r.Allow != "" { // by whom, the server knows
+		text += " How it can be allowed stands in the task's comment and pull request."
 	}
 	j.log.Quote(text)
 	j.journal.add(runapi.KindRefused, text, mustJSON(r))

@@ -31,7 +31,7 @@ func TestRunHasOneWayOut(t *testing.T) {
 		git ls-remote https://refused.example/x; git ls-remote https://a.allowed.example/x; git ls-remote https://refused.example/y
 		git ls-remote http://169.254.169.254/x; git ls-remote https://registry.npmjs.org/x; exit 0`)
 	s.assignment.Verify = []string{"git ls-remote https://checks.example/ || true"}
-	s.assignment.Containment = runapi.Containment{Mode: "none", Network: "proxy", Allow: []string{".allowed.example"}, MayAllow: []string{"refused.example"}}
+	s.assignment.Containment = runapi.Containment{Mode: "none", Network: "proxy", Allow: []string{".allowed.example"}}
 	m := newMachine(t, s)
 	m.config.Environ = append(m.config.Environ, "HTTPS_PROXY=http://user:hunter2hunter2@"+strings.TrimPrefix(upstream.URL, "http://"), "NO_PROXY=refused.example")
 	if code := m.run(); code != runner.HandedBack || s.finish.Result != runapi.Proposed {
@@ -59,11 +59,8 @@ func TestRunHasOneWayOut(t *testing.T) {
 				t.Error(err)
 			}
 			told = append(told, r)
-			if r.Allow == "refused.example" && !strings.HasSuffix(e.Text, "network: {allow: ["+r.Allow+"]}") {
-				t.Errorf("told without the line that allows it: %s", e.Text)
-			}
-			if r.Allow == "checks.example" && (strings.Contains(e.Text, "anvil.yml") || !strings.Contains(e.Text, "ask the operator")) {
-				t.Errorf("told of a line that would end every run: %s", e.Text)
+			if allowed := strings.HasSuffix(e.Text, "stands in the task's comment and pull request."); allowed != (r.Allow != "") {
+				t.Errorf("%+v is told as %s", r, e.Text)
 			}
 		}
 	}

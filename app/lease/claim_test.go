@@ -39,7 +39,7 @@ func TestAClaimIsAnsweredWithAllThatARunNeeds(t *testing.T) {
 		Setup:        []string{"make deps"},
 		Verify:       []string{"make test"},
 		VerifySource: "command",
-		Containment:  runapi.Containment{Network: "proxy", Allow: []string{"operator.example", ".repository.example"}, MayAllow: []string{".may.example"}},
+		Containment:  runapi.Containment{Network: "proxy", Allow: []string{"operator.example", ".repository.example"}},
 		Limits:       runapi.Limits{WorkSeconds: 3600, VerifySeconds: 60, LogBytes: logBytes, BundleBytes: bundleCap, ConversationBytes: conversationCap},
 	}
 	if !reflect.DeepEqual(got, want) {

@@ -180,7 +180,7 @@ func (s *Server) finish(r *http.Request) (any, error) {
 	}
 	report := ReportOf(run, req)
 	for i, r := range report.Refused {
-		report.Refused[i].Operator = r.Allow != "" && !s.Containment.RepositoryMayAllow(r.Allow)
+		report.Refused[i].Operator = r.Allow != "" && !s.MayAllow(r.Allow)
 	}
 	if again, err := finishedBefore(run, report, r); err != nil {
 		return nil, err

@@ -90,6 +90,8 @@ type Server struct {
 	Tools    bool // agents may use tools of this server
 	// Containment is what every run's untrusted programs run in.
 	Containment runapi.Containment
+	// MayAllow reports whether a repository may allow a host for itself.
+	MayAllow func(host string) bool
 	// Environment says whether runs work in dev containers.
 	Environment runapi.Environment
 	// Images is where every run keeps the images of environments.

@@ -75,7 +75,8 @@ func newWorld(t *testing.T) *world {
 			Home:     func(_ context.Context, r anvil.Repository) (anvil.Repository, error) { return r, nil },
 			Workflow: "anvil.yml", RunnerEnvironments: []string{"github-hosted"},
 		},
-		Containment: runapi.Containment{Network: "proxy", Allow: []string{"operator.example"}, MayAllow: []string{".may.example"}},
+		Containment: runapi.Containment{Network: "proxy", Allow: []string{"operator.example"}},
+		MayAllow:    func(host string) bool { return strings.HasSuffix(host, ".may.example") },
 		Terms:       lease.Terms{Lease: leaseFor, RenewEvery: 15 * time.Second, Work: time.Hour, Verify: time.Minute, BundleBytes: bundleCap, LogBytes: logBytes},
 	}
 	w.reaper = &lease.Reaper{Store: w.store, Now: w.clock.Now, Log: log, Lease: leaseFor, StartWithin: 10 * time.Minute, HoldFor: time.Hour}

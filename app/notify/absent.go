@@ -34,7 +34,12 @@ func cutShort(d Document) string {
 	if d.Over == nil {
 		return ""
 	}
-	return fmt.Sprintf("> ⚠️ **%s**: %s The agent was stopped, and this is what it had made by then. %s\n\n", d.Over.Code, capital(stop(d.Over.What.Line(300))), stop(d.Over.Next.Line(300)))
+	return fmt.Sprintf("> ⚠️ **%s**: %s\n\n", d.Over.Code, stopped(d.Over.What.Line(300), d.Over.Next.Line(300)))
+}
+
+// stopped says what became of an agent whose budget was used up.
+func stopped(what, next string) string {
+	return capital(stop(what)) + " The agent was stopped, and this is what it had made by then. " + stop(next)
 }
 
 // debugging tells whoever runs the server how to look into a failure.

@@ -42,7 +42,7 @@ func slackBody(d Document) (all []string) {
 			all = append(all, fmt.Sprintf("`%s` %s %s", d.Problem.Code, stop(d.Problem.What.Slack(900)), stop(d.Problem.Next.Slack(600))))
 		}
 		if d.Over != nil {
-			all = append(all, fmt.Sprintf("⚠️ `%s` %s The agent was stopped, and this is what it had made by then. %s", d.Over.Code, capital(stop(d.Over.What.Slack(300))), stop(d.Over.Next.Slack(300))))
+			all = append(all, fmt.Sprintf("⚠️ `%s` %s", d.Over.Code, stopped(d.Over.What.Slack(300), d.Over.Next.Slack(300))))
 		}
 		if len(d.Held) > 0 {
 			all = append(all, slackHeld(d))

@@ -23,6 +23,9 @@ type Offer struct {
 	Hosts []string
 }
 
+// MayAllow reports whether rules may allow a host.
+func (o Offer) MayAllow(host string) bool { return hostlist.Covers(o.Hosts, host) }
+
 // Engines returns the names of the offered engines, sorted.
 func (o Offer) Engines() []string {
 	names := make([]string, 0, len(o.Models))
@@ -109,7 +112,7 @@ func Evaluate(opts anvil.Options, rules anvil.Rules, offer Offer, defaultBranch 
 		plan.VerifyReason = "neither the command nor " + Path + " names commands, so they are detected"
 	}
 	for i, host := range rules.AllowHosts {
-		if !hostlist.Covers(offer.Hosts, host) {
+		if !offer.MayAllow(host) {
 			return Plan{}, inRules(rules, fmt.Sprintf("network.allow[%d]", i), anvil.Problemf(CodeInvalid,
 				"Remove it, or ask the operator to add it to containment.repositories_may_allow", "this server does not let repositories allow %s", strict.Quote(host)))
 		}

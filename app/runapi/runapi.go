@@ -27,8 +27,6 @@ package runapi
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 )
 
@@ -199,21 +197,11 @@ type Containment struct {
 	Network string `json:"network"`
 	// Allow lists the hosts that the proxy lets through, beside what the runner
 	// always allows: "example.com" is that host, ".example.com" also all below it.
-	Allow []string `json:"allow,omitempty"`
-	// MayAllow lists the hosts that a repository may allow for itself, in the same form.
-	// "*" stands for every host, and so does no list.
-	MayAllow    []string `json:"may_allow,omitzero"`
+	Allow       []string `json:"allow,omitempty"`
 	MemoryBytes int64    `json:"memory_bytes,omitempty"`
 	CPUs        float64  `json:"cpus,omitempty"`
 	PIDs        int64    `json:"pids,omitempty"`
 	DiskBytes   int64    `json:"disk_bytes,omitempty"` // of what the agent may write in all
-}
-
-// RepositoryMayAllow tells whether a repository may allow a host for itself.
-func (c Containment) RepositoryMayAllow(host string) bool {
-	return c.MayAllow == nil || slices.ContainsFunc(c.MayAllow, func(entry string) bool {
-		return entry == "*" || entry == host || strings.HasPrefix(entry, ".") && strings.HasSuffix("."+host, entry)
-	})
 }
 
 // Repository says what to fetch and from where.
