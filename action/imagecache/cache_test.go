@@ -399,7 +399,7 @@ func TestASilentRegistryOfABase(t *testing.T) {
 			of := strings.TrimPrefix(bases.URL, "http://") + "/base:1"
 			keep := &server{host: w.host(), files: map[string][]byte{}}
 			keysOf := func(c *Cache) (key, loose string, warned []string) {
-				all := c.Bases(t.Context(), []string{of, "$VARIABLE"}, nil, func(text string) { warned = append(warned, text) })
+				all := c.Bases(t.Context(), []string{of, "$VARIABLE", "known.example/base@sha256:" + strings.Repeat("7", 64)}, nil, func(text string) { warned = append(warned, text) })
 				key, loose = all.Keys(func(bases string) string { return short(bases) })
 				return key, loose, warned
 			}
