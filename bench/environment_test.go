@@ -17,7 +17,8 @@ import (
 )
 
 // measureEnvironment compares an environment that is pulled from the cache with one that
-// the dev container CLI builds, and with a pull and a start by hand. The image has a
+// the dev container CLI builds, and with a pull and a start by hand, each on an engine that
+// has nothing, so that the build has its base image to pull as well. The image has a
 // compiler and its like, installed from packages on this machine: a build elsewhere would
 // have to fetch them too.
 func measureEnvironment(t *testing.T, all *table, bin string) {
@@ -37,18 +38,23 @@ RUN echo "deb [trusted=yes] `+mirror.URL+`/ ./" > /etc/apt/sources.list && apt-g
     DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends build-essential python3 && \
     rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 `)
-	build := exec.CommandContext(t.Context(), cli, "build", "--workspace-folder", workspace, "--image-name", "anvil-bench")
-	build.Env = append(os.Environ(), "DOCKER_HOST="+first.host)
-	start := time.Now()
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("devcontainer build: %v\n%s", err, out)
+	var cold, warm, byHand, again []time.Duration
+	build := func() {
+		first.wipe()
+		cmd := exec.CommandContext(t.Context(), cli, "build", "--workspace-folder", workspace, "--image-name", "anvil-bench")
+		cmd.Env = append(os.Environ(), "DOCKER_HOST="+first.host)
+		start := time.Now()
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("devcontainer build: %v\n%s", err, out)
+		}
+		cold = append(cold, time.Since(start))
 	}
-	cold := time.Since(start)
+	build()
 
 	pushed := make(chan runapi.CacheStep, 1)
 	cache := first.cache(func(_, _ string, s runapi.CacheStep) { pushed <- s })
 	alone := work()
-	start = time.Now()
+	start := time.Now()
 	cache.Push("anvil-bench", "bench", "loose")
 	asked := time.Since(start)
 	all.note("environment: work that takes a processor, beside a push", fmt.Sprintf("%.0f ms", ms(work())), fmt.Sprintf("without: %.0f ms", ms(alone)))
@@ -61,7 +67,6 @@ RUN echo "deb [trusted=yes] `+mirror.URL+`/ ./" > /etc/apt/sources.list && apt-g
 	cache.Close(t.Context())
 	held := asked + time.Since(start)
 
-	var warm, byHand, again []time.Duration
 	reference := ""
 	fromCache := func() {
 		fresh.wipe()
@@ -82,6 +87,9 @@ RUN echo "deb [trusted=yes] `+mirror.URL+`/ ./" > /etc/apt/sources.list && apt-g
 		if n%2 == 1 {
 			fromCache()
 		}
+		if n%3 == 2 {
+			build()
+		}
 	}
 	all.timed(func() {
 		for range 7 {
@@ -95,10 +103,10 @@ RUN echo "deb [trusted=yes] `+mirror.URL+`/ ./" > /etc/apt/sources.list && apt-g
 	})
 	all.add(t, row{
 		what: "environment: the same", measured: fmt.Sprintf("%.0f ms", ms(median(warm))),
-		peer: fmt.Sprintf("devcontainer build: %.0f ms", ms(cold)), ratio: ms(median(warm)) / ms(cold), limit: 0.4,
+		peer: fmt.Sprintf("devcontainer build (p50 of 3): %.0f ms", ms(median(cold))), ratio: ms(median(warm)) / ms(median(cold)), limit: 0.4,
 	})
 	all.within(t, "environment: again on the same machine (p50 of 7)", ms(median(again)), 1000, "ms")
-	all.within(t, "environment: a push holds up the run that built", 100*held.Seconds()/cold.Seconds(), 2, "% of the build")
+	all.within(t, "environment: a push holds up the run that built", 100*held.Seconds()/median(cold).Seconds(), 2, "% of the build")
 }
 
 // measurePrebuild starts the job that keeps the dev container's image when nothing changed.
