@@ -63,7 +63,7 @@ func section(d Document, level string) string {
 	if text := refused(d); text != "" {
 		b.WriteString(level + " Blocked requests\n\n" + text)
 	}
-	b.WriteString("---\n<sub>Made by " + d.Engine.Line(80) + " with Anvil; somebody who did not ask for it should review it.")
+	b.WriteString("---\n<sub>Made with Anvil by " + d.Engine.Line(80) + "; somebody who did not ask for it should review it.")
 	if d.ReleasedBy.ID != 0 {
 		fmt.Fprintf(&b, " %s read and released it before it was published.", d.ReleasedBy.Login)
 	}
