@@ -27,6 +27,7 @@ import (
 	"github.com/seed-bc0cc349/anvil/app/inspect"
 	"github.com/seed-bc0cc349/anvil/app/intake"
 	"github.com/seed-bc0cc349/anvil/app/lease"
+	"github.com/seed-bc0cc349/anvil/app/missed"
 	"github.com/seed-bc0cc349/anvil/app/notify"
 	"github.com/seed-bc0cc349/anvil/app/policy"
 	"github.com/seed-bc0cc349/anvil/app/publish"
@@ -63,6 +64,7 @@ type App struct {
 	registry *prometheus.Registry // nil if nobody wants to know
 	clear    *clearance
 	thumbs   *intake.Thumbs
+	missed   *missed.Finder
 	listen   func(context.Context) // to what comes over a socket; nil: nothing does
 	linear   *linearPlace          // nil where none is configured
 	server   *http.Server
@@ -172,6 +174,7 @@ func (a *App) connect(ctx context.Context) error {
 		},
 	}
 	a.thumbs = &intake.Thumbs{Store: a.store, GitHub: hub, Question: publish.KeyQuestion, Now: now, Log: log}
+	a.missed = &missed.Finder{GitHub: hub, Store: a.store, Now: now, Log: log}
 	a.clear = &clearance{store: a.store, blobs: a.blobs, retention: cfg.Sessions.Retention, images: cfg.Environment.Cache.Keep, now: now, log: log}
 	a.reaper = &lease.Reaper{
 		Store: a.store, Now: now, Log: log, Lease: cfg.Limits.Lease,
@@ -318,6 +321,7 @@ func (a *App) Run(ctx context.Context, listener net.Listener) error {
 	watching, stopWatching := context.WithCancel(work)
 	background.Go(func() { a.watch(watching) })
 	background.Go(func() { a.thumbs.Watch(watching) })
+	background.Go(func() { a.missed.Watch(watching) })
 	if a.listen != nil {
 		background.Go(func() { a.listen(watching) })
 	}

@@ -9,7 +9,8 @@
 //
 // Receive (package hook). GitHub calls the webhook. The call is verified, stored
 // as a Delivery together with the job that will decide it, in one transaction, and
-// then answered. Nobody is asked anything on this path.
+// then answered. Nobody is asked anything on this path. What GitHub could not deliver is
+// looked for each minute, and asked for again (missed).
 //
 // Decide (intake, policy). The stored payload is read by a pure function: is
 // there a command in it, and whose? Then GitHub is asked what that person may

@@ -87,6 +87,19 @@ type Delivery struct {
 	Reply      *Reply // what was answered in the thread, if anything
 }
 
+// Attempt is one attempt of GitHub to deliver a webhook, as GitHub lists it. Attempts of
+// the same delivery differ in their number.
+type Attempt struct {
+	ID       int64 // GitHub's number of the attempt
+	Delivery DeliveryID
+	Event    string
+	At       time.Time
+	Status   int // what was answered; 0: nothing was
+}
+
+// Arrived reports whether the delivery was taken.
+func (a Attempt) Arrived() bool { return a.Status/100 == 2 }
+
 // Decision is what became of a delivery.
 type Decision string
 

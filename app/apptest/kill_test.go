@@ -105,6 +105,9 @@ func TestEachChangeOfGitHubIsInTheTable(t *testing.T) {
 		if e.Method == http.MethodGet || e.Kind == "oidc" || strings.HasSuffix(e.Path, "/access_tokens") || strings.HasSuffix(e.Path, "/git-upload-pack") {
 			continue
 		}
+		if strings.HasPrefix(e.Path, "/app/hook/deliveries/") { // what comes of it is known by its id, however often it comes
+			continue
+		}
 		known := false
 		for _, c := range calls {
 			matches, err := path.Match(c.path, e.Path)

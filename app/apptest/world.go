@@ -147,7 +147,8 @@ func (w *World) Caused(login string, act func() error) (githubtest.Delivery, err
 	return githubtest.Delivery{}, err // an act of which the App is not told
 }
 
-// Causing returns the deliveries of what is done in act, once they were carried out.
+// Causing returns the deliveries of what is done in act, once they were carried out:
+// without those of before that the server has asked for meanwhile.
 func (w *World) Causing(act func() error) (all []githubtest.Delivery, err error) {
 	var before []githubtest.Delivery
 	if err := w.GitHub.Ask("GET", "deliveries", nil, &before); err != nil {
@@ -159,7 +160,7 @@ func (w *World) Causing(act func() error) (all []githubtest.Delivery, err error)
 	if err := w.GitHub.Ask("GET", "deliveries?wait=30s", nil, &all); err != nil {
 		return nil, err
 	}
-	return all[len(before):], nil
+	return slices.DeleteFunc(all[len(before):], func(d githubtest.Delivery) bool { return d.Redelivery }), nil
 }
 
 // Task returns the nth task, from 1.

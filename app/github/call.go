@@ -27,6 +27,9 @@ type call struct {
 	query  url.Values
 	body   any
 	out    any // decoded into, unless nil
+	// cursor is where the list goes on, for lists that are read that way; unless nil it is
+	// set, to nothing at the end of the list.
+	cursor *string
 	// graphQL sends it to the other API, which is beside REST's v3 on a GitHub
 	// Enterprise Server and below the same root at github.com.
 	graphQL bool
@@ -86,6 +89,9 @@ func (a *App) once(ctx context.Context, c call) (status int, err error) {
 		err = nil // 202 is how cancelling a workflow run is answered
 	}
 	if err == nil {
+		if c.cursor != nil {
+			*c.cursor = resp.Cursor
+		}
 		return resp.StatusCode, nil
 	}
 	return 0, a.classify(c, t.sent.Load(), resp, err)

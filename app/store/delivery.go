@@ -3,8 +3,10 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
@@ -53,4 +55,22 @@ func (s *Store) decide(ctx context.Context, tx *sql.Tx, id anvil.DeliveryID, r a
 func (s *Store) PendingDeliveries(ctx context.Context, before time.Time) ([]anvil.DeliveryID, error) {
 	return collect(ctx, s.db, func(r scanner) (id anvil.DeliveryID, err error) { return id, r.Scan(&id) },
 		`SELECT id FROM deliveries WHERE decision = 'pending' AND received_at <= $1 ORDER BY received_at LIMIT 500`, micros(before))
+}
+
+// Unreceived returns those of ids that never arrived, in the order given.
+func (s *Store) Unreceived(ctx context.Context, ids []anvil.DeliveryID) ([]anvil.DeliveryID, error) {
+	var missing []anvil.DeliveryID
+	for chunk := range slices.Chunk(ids, 500) {
+		given, err := json.Marshal(chunk)
+		if err != nil {
+			return nil, err
+		}
+		part, err := collect(ctx, s.db, func(r scanner) (id anvil.DeliveryID, err error) { return id, r.Scan(&id) },
+			`SELECT value FROM json_each($1) WHERE value NOT IN (SELECT id FROM deliveries) ORDER BY key`, string(given))
+		if err != nil {
+			return nil, fmt.Errorf("look for %d deliveries: %w", len(chunk), err)
+		}
+		missing = append(missing, part...)
+	}
+	return missing, nil
 }
