@@ -33,10 +33,10 @@ import (
 // repository are off only if its command line says so. OpenCode is told (acp_known.go).
 type ACP struct{}
 
-// Conversation is what the agent that is known keeps of its sessions, and the directory
-// "conversation" for others. Its logins are elsewhere.
+// Conversation is what agents that are known keep of their sessions, and the directory
+// "conversation" for others. Their logins are elsewhere.
 func (ACP) Conversation() []string {
-	return []string{"conversation/**", ".local/share/opencode/opencode.db*"}
+	return []string{"conversation/**", ".local/share/opencode/opencode.db*", ".gemini/tmp/*/chats/**"}
 }
 
 // Find finds the program that the assignment names.
@@ -49,7 +49,11 @@ func (ACP) Start(ctx context.Context, w Work) (Turn, error) {
 			"OPENAI_BASE_URL="+w.Model.URL+"/v1", "OPENAI_API_KEY="+w.Model.Token,
 			"ANTHROPIC_BASE_URL="+w.Model.URL, "ANTHROPIC_API_KEY="+w.Model.Token)
 	}
-	w.Env = append(w.Env[:len(w.Env):len(w.Env)], settings(w.Engine, w.Model)...)
+	own, err := settings(w)
+	if err != nil {
+		return nil, err
+	}
+	w.Env = append(w.Env[:len(w.Env):len(w.Env)], own...)
 	t := &acpTurn{
 		work: w, events: make(chan Event, 64), tail: joblog.NewClipped(tailBytes),
 		stop: make(chan struct{}), ended: make(chan struct{}),
@@ -148,10 +152,11 @@ func (t *acpTurn) run(ctx context.Context, toAgent *os.File, output *io.PipeWrit
 
 // session is the conversation from the first word to the answer.
 func (t *acpTurn) session(ctx context.Context) error {
+	files := !knownAs(t.work.Engine).ownFiles
 	init, err := t.conn.Initialize(ctx, acp.InitializeRequest{
 		ProtocolVersion:    acp.ProtocolVersionNumber,
 		ClientInfo:         &acp.Implementation{Name: "anvil", Version: runapi.Version},
-		ClientCapabilities: acp.ClientCapabilities{Fs: acp.FileSystemCapabilities{ReadTextFile: true, WriteTextFile: true}},
+		ClientCapabilities: acp.ClientCapabilities{Fs: acp.FileSystemCapabilities{ReadTextFile: files, WriteTextFile: files}},
 	})
 	if err != nil {
 		return t.failed("It did not begin to speak the Agent Client Protocol", err)
@@ -180,6 +185,7 @@ func (t *acpTurn) session(ctx context.Context) error {
 	if t.work.Instructions != "" {
 		prompt = append(prompt, acp.TextBlock("What the repository tells agents, as of the base commit:\n\n"+t.work.Instructions))
 	}
+	t.setSilent(false)
 	said, err := t.conn.Prompt(ctx, acp.PromptRequest{SessionId: id, Prompt: append(prompt, acp.TextBlock(t.work.Prompt))})
 	if err != nil {
 		return t.failed("", err)
@@ -210,12 +216,12 @@ func (t *acpTurn) open(ctx context.Context, can acp.AgentCapabilities) (acp.Sess
 	}
 	if ref := t.work.Resume; ref != "" {
 		if can.LoadSession {
-			t.setSilent(true)
+			t.setSilent(true) // until it is prompted: some tell their past after they have loaded it
 			_, err := t.conn.LoadSession(ctx, acp.LoadSessionRequest{SessionId: acp.SessionId(ref), Cwd: t.tree, McpServers: servers})
-			t.setSilent(false)
 			if err == nil {
 				return acp.SessionId(ref), nil
 			}
+			t.setSilent(false)
 		}
 		t.tell(begunAnew(ref))
 	}

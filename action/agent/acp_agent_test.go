@@ -123,7 +123,7 @@ func (a *protocolAgent) Prompt(ctx context.Context, r acp.PromptRequest) (acp.Pr
 			{Kind: acp.PermissionOptionKindAllowAlways, OptionId: "always", Name: "Always"},
 		},
 	})
-	if err != nil || may.Outcome.Selected == nil || may.Outcome.Selected.OptionId != "always" {
+	if err != nil || may.Outcome.Selected == nil || may.Outcome.Selected.OptionId != "once" {
 		return acp.PromptResponse{}, fmt.Errorf("permission: %+v, %v", may.Outcome, err)
 	}
 	if err := a.files(ctx, r.SessionId); err != nil {

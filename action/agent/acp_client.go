@@ -21,9 +21,10 @@ const maxFile = 8 << 20
 // maxPath is how long a path is at most: the system's own bound, which a root does not keep.
 const maxPath = 4096
 
-// RequestPermission gives what is asked for, for as long as may be.
+// RequestPermission gives what is asked for, once: an answer for ever would change how
+// some agents work, or be refused by them.
 func (t *acpTurn) RequestPermission(_ context.Context, r acp.RequestPermissionRequest) (acp.RequestPermissionResponse, error) {
-	for _, kind := range []acp.PermissionOptionKind{acp.PermissionOptionKindAllowAlways, acp.PermissionOptionKindAllowOnce} {
+	for _, kind := range []acp.PermissionOptionKind{acp.PermissionOptionKindAllowOnce, acp.PermissionOptionKindAllowAlways} {
 		for _, o := range r.Options {
 			if o.Kind == kind {
 				return acp.RequestPermissionResponse{Outcome: acp.NewRequestPermissionOutcomeSelected(o.OptionId)}, nil

@@ -80,7 +80,7 @@ func (c *conversation) told(text string) {
 	text = strings.TrimSpace(text)
 	for _, opening := range []string{
 		"<environment_context>", "<user_instructions>", "<turn_aborted>", "<skill>", "<system-reminder>", "<local-command",
-		"# AGENTS.md instructions", "[Request interrupted",
+		"# AGENTS.md instructions", "[Request interrupted", "<session_context>",
 	} {
 		if strings.HasPrefix(text, opening) {
 			return

@@ -1,6 +1,7 @@
 package modeltest
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -13,7 +14,7 @@ type Request struct {
 	At     time.Time `json:"at"`
 	Method string    `json:"method"`
 	Path   string    `json:"path"`
-	// Key is the value of the Authorization header, or else of X-Api-Key.
+	// Key is the value of the Authorization header, or else of X-Api-Key or X-Goog-Api-Key.
 	Key     string      `json:"key,omitempty"`
 	Header  http.Header `json:"header"`
 	Session string      `json:"session,omitempty"` // by the agent's own header, if it has one
@@ -36,10 +37,7 @@ func (s *Server) Requests() []Request {
 
 // begin enters a request and returns its number.
 func (s *Server) begin(r *http.Request) int {
-	key := r.Header.Get("Authorization")
-	if key == "" {
-		key = r.Header.Get("X-Api-Key")
-	}
+	key := cmp.Or(r.Header.Get("Authorization"), r.Header.Get("X-Api-Key"), r.Header.Get("X-Goog-Api-Key"))
 	session := r.Header.Get("Session-Id") // Codex
 	if session == "" {
 		session = r.Header.Get("X-Claude-Code-Session-Id")

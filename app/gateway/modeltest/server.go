@@ -2,6 +2,7 @@ package modeltest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -102,16 +103,20 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("POST /v1/responses", s.answer(responses))
 	mux.HandleFunc("POST /v1/chat/completions", s.answer(chat))
 	mux.HandleFunc("POST /v1/messages", s.answer(messages))
-	mux.HandleFunc("POST /v1/messages/count_tokens", s.count)
+	mux.HandleFunc("POST /v1/messages/count_tokens", func(w http.ResponseWriter, r *http.Request) { s.count(w, r, "input_tokens", anthropicFault) })
+	mux.HandleFunc("POST /v1beta/models/{call}", s.generateContent)
 	mux.HandleFunc("GET /v1/models", s.models)
 	mux.HandleFunc("/api/hello", s.hello)
 	mux.HandleFunc("/{$}", s.hello)
 	mux.HandleFunc("GET /_sim/requests", func(w http.ResponseWriter, _ *http.Request) { send(w, http.StatusOK, s.Requests()) })
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		s.finish(s.begin(r), http.StatusNotFound)
-		send(w, http.StatusNotFound, openaiFault(http.StatusNotFound, "There is nothing at "+r.URL.Path+"."))
-	})
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.nothing(w, r, openaiFault) })
 	return mux
+}
+
+// nothing answers what is not served.
+func (s *Server) nothing(w http.ResponseWriter, r *http.Request, fault func(int, string) any) {
+	s.finish(s.begin(r), http.StatusNotFound)
+	send(w, http.StatusNotFound, fault(http.StatusNotFound, "There is nothing at "+r.URL.Path+"."))
 }
 
 // hello answers the calls by which agents find out whether anybody is there.
@@ -135,17 +140,18 @@ func (s *Server) models(w http.ResponseWriter, r *http.Request) {
 	send(w, http.StatusOK, object{"object": "list", "data": list, "has_more": false})
 }
 
-// count says how many tokens a request would be: a fourth of its bytes.
-func (s *Server) count(w http.ResponseWriter, r *http.Request) {
+// count says, under the name that the protocol has for it, how many tokens a request would
+// be: a fourth of its bytes.
+func (s *Server) count(w http.ResponseWriter, r *http.Request, name string, fault func(int, string) any) {
 	n := s.begin(r)
 	size, err := io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		s.finish(n, http.StatusRequestEntityTooLarge)
-		send(w, http.StatusRequestEntityTooLarge, anthropicFault(http.StatusRequestEntityTooLarge, err.Error()))
+		send(w, http.StatusRequestEntityTooLarge, fault(http.StatusRequestEntityTooLarge, err.Error()))
 		return
 	}
 	s.finish(n, http.StatusOK)
-	send(w, http.StatusOK, object{"input_tokens": size / 4})
+	send(w, http.StatusOK, object{name: size / 4})
 }
 
 // admitted reports whether a request shows a key that is accepted.
@@ -153,7 +159,7 @@ func (s *Server) admitted(r *http.Request) bool {
 	if len(s.options.Keys) == 0 {
 		return true
 	}
-	key := r.Header.Get("X-Api-Key")
+	key := cmp.Or(r.Header.Get("X-Api-Key"), r.Header.Get("X-Goog-Api-Key"))
 	if bearer, found := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); found {
 		key = bearer
 	}

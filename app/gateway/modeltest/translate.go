@@ -105,7 +105,7 @@ func mcp(t Tool, offers []offer) (*Call, string) {
 		o := &offers[i]
 		switch {
 		case o.Namespace == "mcp__"+t.Server && o.Name == t.Name,
-			o.Namespace == "" && slices.Contains([]string{"mcp__" + t.Server + "__" + t.Name, t.Server + "_" + t.Name, t.Server + "__" + t.Name}, o.Name):
+			o.Namespace == "" && slices.Contains([]string{"mcp__" + t.Server + "__" + t.Name, t.Server + "_" + t.Name, t.Server + "__" + t.Name, "mcp_" + t.Server + "_" + t.Name}, o.Name):
 			text, err := json.Marshal(t.Arguments)
 			if err != nil {
 				return nil, fmt.Sprintf("The arguments of %s are no JSON: %v.", t.Name, err)
