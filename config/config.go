@@ -205,7 +205,8 @@ type Engine struct {
 	//	         input and output. Its model it must ask by Responses, Chat Completions
 	//	         or Messages, at OPENAI_BASE_URL or ANTHROPIC_BASE_URL, and its command
 	//	         must switch the repository's settings for agents off. OpenCode
-	//	         ([opencode, acp]) is tried; Gemini CLI can't do it and is refused
+	//	         ([opencode, acp]) and Gemini CLI ([gemini, --acp], by generateContent) are
+	//	         tried, and told so
 	//	command  any program that gets the prompt on its standard input and changes
 	//	         files in its working directory
 	//

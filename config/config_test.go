@@ -283,7 +283,6 @@ func TestRefusedStarts(t *testing.T) {
 		{"engine without a command", change("{command: [agent]}", "{kind: command}"), CodeEngine, []string{"engines.sample.command"}},
 		{"engine of an unknown kind", change("{command", "{kind: magic, command"), CodeValue, []string{"engines.sample.kind", "command"}},
 		{"an agent of a protocol without a command", change("{command: [agent]}", "{kind: acp}"), CodeEngine, []string{"engines.sample.command"}},
-		{"an agent whose models the gateway has no way for", change("[agent]", "[/opt/bin/gemini, --acp], kind: acp"), CodeEngine, []string{"engines.sample.command", "OPENAI_BASE_URL", "ANTHROPIC_BASE_URL", "OpenCode"}},
 		{"a version that is none", change("[agent]", "[agent], version: latest"), CodeEngine, []string{"engines.sample.version", "any"}},
 		{"a version that nobody compares", change("[agent]", "[agent], version: 1.2.3"), CodeEngine, []string{"engines.sample.version", "kind command", "any"}},
 		{"two engines and no default", change("{sample:", "{b: {command: [b]}, sample:"), CodeEngine, []string{"default_engine", "b, sample"}},

@@ -63,11 +63,12 @@ type Upstream struct {
 	Name string `yaml:"name"`
 
 	// Protocols are the interfaces that it speaks: responses and chat (OpenAI's),
-	// messages (Anthropic's). Required.
+	// messages (Anthropic's), generate (Google's generateContent). Required.
 	Protocols []string `yaml:"protocols"`
 
-	// BaseURL is what stands before /responses, /chat/completions or /messages,
-	// such as https://api.openai.com/v1 or https://api.anthropic.com/v1. Required.
+	// BaseURL is what stands before /responses, /chat/completions, /messages or /models,
+	// such as https://api.openai.com/v1, https://api.anthropic.com/v1 or
+	// https://generativelanguage.googleapis.com/v1beta. Required.
 	// It may have a query, such as ?api-version=preview. It must be https, except
 	// for a loopback host or where no key is sent.
 	BaseURL string `yaml:"base_url"`
@@ -80,8 +81,8 @@ type Upstream struct {
 	KeyEnv string `yaml:"key_env"`
 
 	// Auth is how the key is sent: bearer (Authorization: Bearer KEY), x-api-key
-	// (Anthropic) or api-key (Azure). Default: x-api-key if it speaks messages only,
-	// else bearer.
+	// (Anthropic), api-key (Azure) or x-goog-api-key (Google). Default: x-api-key if it
+	// speaks messages only, x-goog-api-key if it speaks generate only, else bearer.
 	Auth string `yaml:"auth"`
 
 	// Models maps the names that runs use to the upstream's own, such as an Azure

@@ -20,18 +20,18 @@ func (c *Config) checkGateway(ps *Problems) {
 		}
 		names[u.Name] = true
 		if len(u.Protocols) == 0 {
-			ps.add(CodeUpstream, at+".protocols", "List what it speaks: responses, chat, messages", "missing")
+			ps.add(CodeUpstream, at+".protocols", "List what it speaks: responses, chat, messages, generate", "missing")
 		}
 		for _, p := range u.Protocols {
-			oneOf(ps, at+".protocols", p, "responses", "chat", "messages")
+			oneOf(ps, at+".protocols", p, "responses", "chat", "messages", "generate")
 		}
 		if wrong := wrongUpstream(u); wrong != "" {
-			ps.add(CodeUpstream, at+".base_url", "Write what stands before /responses, /chat/completions or /messages, such as https://api.openai.com/v1", "%q %s", withoutUser(u.BaseURL), wrong)
+			ps.add(CodeUpstream, at+".base_url", "Write what stands before /responses, /chat/completions, /messages or /models, such as https://api.openai.com/v1", "%q %s", withoutUser(u.BaseURL), wrong)
 		}
 		if u.KeyFile != "" && u.KeyEnv != "" {
 			ps.add(CodeConflict, at+".key", "Keep one of the two", "key_file and key_env are both set")
 		}
-		oneOf(ps, at+".auth", u.Auth, "bearer", "x-api-key", "api-key")
+		oneOf(ps, at+".auth", u.Auth, "bearer", "x-api-key", "api-key", "x-goog-api-key")
 	}
 	for _, m := range g.SmallModels {
 		if !modelName.MatchString(m) {

@@ -108,8 +108,8 @@ func (c *Config) derive() {
 		u := &c.Gateway.Upstreams[i]
 		if u.Auth == "" {
 			u.Auth = "bearer"
-			if len(u.Protocols) == 1 && u.Protocols[0] == "messages" {
-				u.Auth = "x-api-key"
+			if len(u.Protocols) == 1 {
+				u.Auth = cmp.Or(map[string]string{"messages": "x-api-key", "generate": "x-goog-api-key"}[u.Protocols[0]], u.Auth)
 			}
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -188,9 +187,6 @@ func (c *Config) checkEngines(ps *Problems) {
 		known := e.Kind == "codex" || e.Kind == "claude"
 		if len(e.Command) == 0 && !known || len(e.Command) > 0 && strings.TrimSpace(e.Command[0]) == "" {
 			ps.add(CodeEngine, path+".command", "Write the program and its arguments as a list", "missing")
-		}
-		if e.Kind == "acp" && len(e.Command) > 0 && filepath.Base(e.Command[0]) == "gemini" {
-			ps.add(CodeEngine, path+".command", "Use an agent that asks its model at OPENAI_BASE_URL or ANTHROPIC_BASE_URL, such as OpenCode, which is tried: [opencode, acp]", "Gemini CLI asks its model by generateContent, which the gateway does not relay, and with a key that no agent gets")
 		}
 		for _, m := range e.Models {
 			if !modelName.MatchString(m) {

@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"cmp"
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
@@ -46,7 +47,7 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case r.URL.Path == "/mcp":
 		send, where = e.server.RelayTools, ""
-	case !strings.HasPrefix(where, "v1/"):
+	case !strings.HasPrefix(where, "v1/") && !strings.HasPrefix(where, "v1beta/"):
 		refuse(w, http.StatusNotFound, "ENDPOINT_PATH", "this is no path of the endpoint.")
 		return
 	}
@@ -84,7 +85,7 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // admits reports whether the request carries the token.
 func (e *Endpoint) admits(r *http.Request) bool {
-	given := r.Header.Get("X-Api-Key")
+	given := cmp.Or(r.Header.Get("X-Api-Key"), r.Header.Get("X-Goog-Api-Key"))
 	if bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
 		given = bearer
 	}

@@ -88,6 +88,8 @@ func (m *meter) line(line []byte) {
 	switch {
 	case bytes.Equal(value, doneMark):
 		m.ended = true
+	case m.protocol == generate:
+		m.take(value)
 	case m.protocol == messages && bytes.Contains(value, stopMark):
 		m.ended = true
 	case bytes.Contains(value, usageKey):
@@ -115,6 +117,10 @@ func (m *meter) finish() {
 
 // take reads the usage from a whole answer or from one event of a stream.
 func (m *meter) take(object []byte) {
+	if m.protocol == generate {
+		m.takeGenerated(object)
+		return
+	}
 	_ = members(object, func(f member) error {
 		value := object[f.start:f.end]
 		switch f.key {
@@ -132,7 +138,7 @@ func (m *meter) take(object []byte) {
 	})
 }
 
-// told is a usage in any of the three protocols.
+// told is a usage in any of the other three protocols.
 type told struct {
 	Input      *int64 `json:"input_tokens"`  // Responses (cached ones included), Messages (not included)
 	Output     *int64 `json:"output_tokens"` //

@@ -54,7 +54,7 @@ func (m *metrics) settled(row *anvil.ModelCall, took, first time.Duration) {
 	if m == nil {
 		return
 	}
-	const operation = "chat" // the conventions' name for all three protocols
+	const operation = "chat" // the conventions' name for all four protocols
 	input := row.Usage.Input + row.Usage.Cached + row.Usage.CacheWrite
 	m.tokens.WithLabelValues(operation, row.Upstream, row.Model, "input").Observe(float64(input))
 	m.tokens.WithLabelValues(operation, row.Upstream, row.Model, "output").Observe(float64(row.Usage.Output))

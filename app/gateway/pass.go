@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"errors"
@@ -158,12 +159,12 @@ func (g *Gateway) leave(id anvil.RunID, c *call) {
 	}
 }
 
-// tokenOf is the lease token of a request, in either provider's place for a key.
+// tokenOf is the lease token of a request, in any provider's place for a key.
 func tokenOf(r *http.Request) string {
 	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
 		return strings.TrimSpace(token)
 	}
-	return r.Header.Get("X-Api-Key")
+	return cmp.Or(r.Header.Get("X-Api-Key"), r.Header.Get("X-Goog-Api-Key"))
 }
 
 // permits reports whether the repository's rules let the run use the model.

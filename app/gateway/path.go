@@ -15,12 +15,15 @@ const (
 	responses protocol = "responses" // OpenAI Responses
 	chat      protocol = "chat"      // OpenAI Chat Completions
 	messages  protocol = "messages"  // Anthropic Messages
+	generate  protocol = "generate"  // Google generateContent
 )
 
 // route is what a path asks for.
 type route struct {
 	protocol protocol
-	relay    string // what follows an upstream's base address; empty: answered here
+	relay    string // what follows an upstream's base address, and for generate the model there; empty: answered here
+	model    string // that the path names; only generate's does
+	stream   bool   // the path asks for a stream; only generate's does
 	count    bool   // counts tokens only: costs nothing
 	models   bool   // lists the models of the run
 }
@@ -62,18 +65,22 @@ func mine(r *http.Request) (run anvil.RunID, rest string, ok bool) {
 }
 
 // routeOf finds what a path below a run's model path asks for. The query is not
-// passed on: the one that is seen, ?beta=true, says nothing that the headers don't.
+// passed on: the one that is seen, ?beta=true, says nothing that the headers don't, and
+// generateContent has a route of its own.
 func routeOf(r *http.Request, rest string) (route, *refusal) {
-	path, _, _ := strings.Cut(rest, "?")
+	path, query, _ := strings.Cut(rest, "?")
 	if found, ok := routes[r.Method+" "+path]; ok {
 		if found.models && r.Header.Get("Anthropic-Version") != "" {
 			found.protocol = messages
 		}
 		return found, nil
 	}
+	if strings.HasPrefix(path, "v1beta/") {
+		return generateRoute(r.Method, path, query)
+	}
 	p := chat
 	if r.Header.Get("Anthropic-Version") != "" || strings.HasPrefix(strings.TrimLeft(path, "/"), "v1/messages") {
 		p = messages
 	}
-	return route{protocol: p}, refuse(http.StatusNotFound, CodePath, "this path is not relayed. Models answer at v1/responses, v1/chat/completions and v1/messages.")
+	return route{protocol: p}, refuse(http.StatusNotFound, CodePath, "this path is not relayed. Models answer at v1/responses, v1/chat/completions, v1/messages and v1beta/models/MODEL:generateContent.")
 }

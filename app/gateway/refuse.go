@@ -77,6 +77,9 @@ func (r *refusal) body(p protocol) []byte {
 	if p == messages {
 		return encode(map[string]any{"type": "error", "error": map[string]any{"type": r.anthropicType(), "message": r.Error()}})
 	}
+	if p == generate {
+		return encode(map[string]any{"error": map[string]any{"code": r.status, "message": r.Error(), "status": r.googleStatus()}})
+	}
 	return encode(map[string]any{"error": map[string]any{
 		"message": r.Error(), "type": r.openaiType(), "param": nil, "code": r.code,
 	}})

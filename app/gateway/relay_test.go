@@ -41,16 +41,26 @@ func TestRelayAndMeter(t *testing.T) {
 			"event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":10,\"cache_read_input_tokens\":30,\"output_tokens\":1}}}\n\n" +
 				"event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{},\"usage\":{\"output_tokens\":44}}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
 			anvil.Usage{Input: 10, Cached: 30, Output: 44, CostMicros: 100 + 30 + 2200}},
+		{"generate", "v1beta/models/large:generateContent", `{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}`, "application/json; charset=UTF-8",
+			`{"candidates":[{"content":{"parts":[{"text":"\"usageMetadata\": {}"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":1000,"cachedContentTokenCount":400,"candidatesTokenCount":30,"thoughtsTokenCount":20,"toolUsePromptTokenCount":7,"totalTokenCount":1057}}`,
+			anvil.Usage{Input: 607, Cached: 400, Output: 50, Reasoning: 20, CostMicros: 6070 + 400 + 2500}},
+		{"generate, streamed", "v1beta/models/large:streamGenerateContent?alt=sse", `{"contents":[]}`, "text/event-stream",
+			"data: {\"candidates\":[{\"content\":{\"parts\":[{\"functionCall\":{\"name\":\"a\",\"args\":{\"finishReason\":\"u\",\"usageMetadata\":{\"promptTokenCount\":9}}}}]}}],\"usageMetadata\":{\"promptTokenCount\":10,\"candidatesTokenCount\":1}}\r\n\r\n" +
+				"data: {\"candidates\":[{\"content\":{},\"finishReason\":\"STOP\"}],\"usageMetadata\":{\"promptTokenCount\":10,\"candidatesTokenCount\":5,\"thoughtsTokenCount\":2}}\r\n\r\n",
+			anvil.Usage{Input: 10, Output: 7, Reasoning: 2, CostMicros: 100 + 350}},
+		{"generate, blocked", "v1beta/models/large:streamGenerateContent?alt=sse", `{"contents":[]}`, "text/event-stream",
+			"data: {\"promptFeedback\":{\"blockReason\":\"SAFETY\"},\"usageMetadata\":{\"promptTokenCount\":10}}\n\n",
+			anvil.Usage{Input: 10, CostMicros: 100}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, with(upstreamAt(t, "one", func(rw http.ResponseWriter, r *http.Request) {
-				want := "/" + strings.TrimSuffix(test.path, "?beta=true")
+				want := "/" + strings.Replace(strings.TrimSuffix(test.path, "?beta=true"), "v1beta/", "v1/", 1)
 				if r.RequestURI != want || r.Header.Get("Authorization") != "Bearer "+ourKey || r.Header.Get("X-Evil") != "" {
 					t.Errorf("the upstream got %s with %v", r.RequestURI, r.Header)
 				}
 				var body map[string]any
-				if err := json.NewDecoder(r.Body).Decode(&body); err != nil || body["model"] != "large" {
+				if err := json.NewDecoder(r.Body).Decode(&body); err != nil || body["model"] != "large" && !strings.HasPrefix(test.name, "generate") {
 					t.Errorf("the upstream got %v, %v", body, err)
 				}
 				if options, _ := body["stream_options"].(map[string]any); strings.HasPrefix(test.name, "chat, streamed") && options["include_usage"] != true {

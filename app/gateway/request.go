@@ -89,7 +89,11 @@ func (g *Gateway) read(r *http.Request, rt route) (*request, *refusal) {
 		return nil, refuse(http.StatusBadRequest, CodeRequest, "the body could not be read to its end. Send it again.").because(err)
 	}
 	q := &request{body: body.Bytes(), buffer: body, answers: 1}
-	if no := q.understand(rt, g.hosted); no != nil {
+	understand := q.understand
+	if rt.protocol == generate {
+		understand = q.understandGenerate
+	}
+	if no := understand(rt, g.hosted); no != nil {
 		return nil, no
 	}
 	return q, nil
@@ -263,10 +267,10 @@ func ofKind(kind string, kinds []string) bool {
 	})
 }
 
-// for the upstream: the body with its name of the model, and with usage asked for.
+// bodyFor is what goes to the upstream: the body with its name of the model, and with usage asked for.
 func (q *request) bodyFor(rt route, model string) []byte {
 	edits := slices.Clone(q.edits)
-	if model != q.model {
+	if model != q.model && rt.protocol != generate {
 		edits = append(edits, edit{q.modelAt.start, q.modelAt.end, encode(model)})
 	}
 	if rt.protocol == chat && q.stream {

@@ -20,11 +20,11 @@ import (
 // Upstream is a server of models, with a key of ours.
 type Upstream struct {
 	Name      string
-	Protocols []string // responses, chat, messages
-	// BaseURL is what stands before /responses, /chat/completions or /messages.
+	Protocols []string // responses, chat, messages, generate
+	// BaseURL is what stands before /responses, /chat/completions, /messages or /models.
 	BaseURL *url.URL
 	Key     string // empty: none is sent
-	Auth    string // how the key is sent: bearer, x-api-key or api-key
+	Auth    string // how the key is sent: bearer, x-api-key, api-key or x-goog-api-key
 	// Models maps the names that runs use to the upstream's own. If there are any,
 	// it serves no others.
 	Models map[string]string
@@ -96,6 +96,12 @@ func (u *upstream) request(ctx context.Context, c *call, model string) *http.Req
 	body := q.bodyFor(rt, model)
 	target := *u.BaseURL
 	target.Path = strings.TrimRight(target.Path, "/") + rt.relay
+	if rt.protocol == generate {
+		target.Path = strings.TrimSuffix(target.Path, rt.relay) + "/models/" + model + rt.relay
+		if q.stream {
+			target.RawQuery = strings.TrimPrefix(target.RawQuery+"&alt=sse", "&")
+		}
+	}
 	h := http.Header{
 		"Content-Type":    {"application/json"},
 		"Accept":          {"application/json"},
@@ -119,6 +125,8 @@ func (u *upstream) request(ctx context.Context, c *call, model string) *http.Req
 	case u.Key == "":
 	case u.Auth == "x-api-key":
 		h["X-Api-Key"] = []string{u.Key}
+	case u.Auth == "x-goog-api-key":
+		h["X-Goog-Api-Key"] = []string{u.Key}
 	case u.Auth == "api-key":
 		h["Api-Key"] = []string{u.Key}
 	default:

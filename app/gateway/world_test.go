@@ -75,7 +75,7 @@ func upstreamAt(t *testing.T, name string, handler http.HandlerFunc) Upstream {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Upstream{Name: name, Protocols: []string{"responses", "chat", "messages"}, BaseURL: base, Key: ourKey, Auth: "bearer"}
+	return Upstream{Name: name, Protocols: []string{"responses", "chat", "messages", "generate"}, BaseURL: base, Key: ourKey, Auth: "bearer"}
 }
 
 // with sets the upstreams of a world.
