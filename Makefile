@@ -7,6 +7,7 @@ AGENTS = $(CURDIR)/.work/agents
 CODEX = @openai/codex@0.169.0
 CLAUDE = @anthropic-ai/claude-code@2.1.330
 OPENCODE = opencode-ai@1.18.33
+GEMINI = @google/gemini-cli@0.61.0
 # GitHub's own parser of workflows, and what makes it one file.
 PARSER = @actions/workflow-parser@0.3.61 esbuild@0.28.2
 INSPECTOR = @modelcontextprotocol/inspector@1.0.3
@@ -34,8 +35,8 @@ test: ## every test that runs anywhere with Go and git
 	@echo "not run here: the workflow files themselves, which need act (make test-workflows), the hostile agent, which needs bubblewrap (make test-hostile), Docker and Podman (make test-containers), the real coding agents, which npm installs (make test-agents), dev containers, which need container engines (make test-devcontainer), and the measurements, which need a quiet machine (make bench)"
 
 .PHONY: test-agents
-test-agents: ## the real Codex CLI and Claude Code, installed by npm, from an issue to a pull request with a scripted model, and OpenCode by its protocol; what a runner fetches, as npm has it; and Linear's and Slack's own clients against the simulated ones
-	.ci/agents $(AGENTS) $(CODEX) $(CLAUDE) $(OPENCODE) $(INSPECTOR) $(LINEAR) $(SLACK_API)
+test-agents: ## the real Codex CLI and Claude Code, installed by npm, from an issue to a pull request with a scripted model, and OpenCode and Gemini CLI by theirs; what a runner fetches, as npm has it; and Linear's and Slack's own clients against the simulated ones
+	.ci/agents $(AGENTS) $(CODEX) $(CLAUDE) $(OPENCODE) $(GEMINI) $(INSPECTOR) $(LINEAR) $(SLACK_API)
 	ANVIL_AGENTS=$(AGENTS)/node_modules/.bin go test -count=1 -timeout 10m -run 'TestReal' ./action/agent ./action/tool ./app/apptest ./app/gateway/modeltest ./app/tools ./app/linear/lineartest ./app/slack/slacktest
 
 .PHONY: test-workflows

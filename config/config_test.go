@@ -558,6 +558,7 @@ func TestPrices(t *testing.T) {
 		"claude-opus-4-5-20251101": 5, "claude-opus-4-20250514": 15, "claude-opus-4-1-20250805": 15, "claude-sonnet-4-5": 3,
 		"claude-haiku-4-5": 1, "gpt-5": 1.25, "gpt-5-codex": 1.25, "gpt-5.1-codex-mini": 0.25, "gpt-5-mini": 0.25, "gpt-5.2": 1.75,
 		"claude-opus-5": 5, "claude-opus-5-5": 4, "claude-opus-4-6-fast": 30, "claude-opus-4-6": 5, "gpt-5.4": 2.5, "gpt-5.4-pro": 30, "gpt-5.5-2026-04-23": 5, "gpt-5.6": 2, "gpt-5.6-luna": 1,
+		"gemini-2.5-pro": 1.25, "gemini-2.5-flash-lite": 0.1, "gemini-2.5-flash": 0.3, "gemini-3.1-pro-preview": 2, "gemini-3.8-flash": 1.5,
 	} {
 		i := slices.IndexFunc(table, func(p Price) bool { ok, _ := path.Match(p.Model, model); return ok })
 		if i < 0 || table[i].Input != input {

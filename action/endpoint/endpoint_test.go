@@ -73,12 +73,13 @@ func TestRequestsGoOnInTheLeasesName(t *testing.T) {
 	for _, c := range []struct{ method, target, want string }{
 		{"POST", "/v1/responses", "/api/v1/runs/run_1/model/v1/responses"},
 		{"POST", "/v1/messages?beta=true", "/api/v1/runs/run_1/model/v1/messages?beta=true"},
+		{"POST", "/v1beta/models/m-1:streamGenerateContent?alt=sse", "/api/v1/runs/run_1/model/v1beta/models/m-1:streamGenerateContent?alt=sse"},
 		{"GET", "/v1/models", "/api/v1/runs/run_1/model/v1/models"},
 		{"POST", "/mcp", "/api/v1/runs/run_1/tools"},
 		{"DELETE", "/mcp", "/api/v1/runs/run_1/tools"},
 	} {
 		got, bodies = nil, nil
-		res := ask(c.method, c.target, "the body", "Cookie", "evil=1", "X-Forwarded-For", "1.2.3.4", "Anthropic-Version", "2023-06-01", "X-Evil", "1")
+		res := ask(c.method, c.target, "the body", "Cookie", "evil=1", "X-Forwarded-For", "1.2.3.4", "Anthropic-Version", "2023-06-01", "X-Evil", "1", "X-Goog-Api-Key", "1")
 		text, _ := io.ReadAll(res.Body)
 		if res.StatusCode != http.StatusTeapot || string(text) != "answered" || len(got) != 1 {
 			t.Fatalf("%s %s: %s %q", c.method, c.target, res.Status, text)
@@ -90,7 +91,7 @@ func TestRequestsGoOnInTheLeasesName(t *testing.T) {
 		if r.Header.Get("Authorization") != "Bearer "+leaseToken || r.Header.Get("Anthropic-Version") == "" {
 			t.Errorf("%s: headers %v", c.target, r.Header)
 		}
-		for _, name := range []string{"Cookie", "X-Forwarded-For", "X-Evil", "X-Api-Key"} {
+		for _, name := range []string{"Cookie", "X-Forwarded-For", "X-Evil", "X-Api-Key", "X-Goog-Api-Key"} {
 			if r.Header.Get(name) != "" {
 				t.Errorf("%s went through", name)
 			}
@@ -99,9 +100,11 @@ func TestRequestsGoOnInTheLeasesName(t *testing.T) {
 			t.Errorf("the answer's headers: %v", res.Header)
 		}
 	}
-	got = nil
-	if res := ask("POST", "/v1/messages", "", "Authorization", "", "X-Api-Key", e.Token()); res.StatusCode != http.StatusTeapot || len(got) != 1 {
-		t.Errorf("by x-api-key: %s", res.Status)
+	for _, header := range []string{"X-Api-Key", "X-Goog-Api-Key"} {
+		got = nil
+		if res := ask("POST", "/v1/messages", "", "Authorization", "", header, e.Token()); res.StatusCode != http.StatusTeapot || len(got) != 1 {
+			t.Errorf("by %s: %s", header, res.Status)
+		}
 	}
 }
 

@@ -18,17 +18,29 @@ import (
 // modelKey is what the server pays a model with. Nobody else may ever see it.
 const modelKey = "canary-model-key-5b1d0c9e8f7a6b5c4d3e2f1a0b9c8d7e"
 
-// The real Codex CLI and Claude Code work on an issue of a repository that is full
-// of traps, with a scripted model: from the comment to the pull request, through
-// the real server, its gateway and the real runner.
+// realEngines are the agents that are tried from a comment on, as a server is told of them.
+var realEngines = map[string]struct {
+	engine   string // JSON, without its models
+	protocol string
+	base     string // of its upstream, below the scripted model's address
+}{
+	"codex":    {`"kind": "codex"`, "responses", "/v1"},
+	"claude":   {`"kind": "claude"`, "messages", "/v1"},
+	"opencode": {`"kind": "acp", "command": ["opencode", "acp"]`, "chat", "/v1"},
+	"gemini":   {`"kind": "acp", "command": ["gemini", "--acp"]`, "generate", "/v1beta"},
+}
+
+// The real agents work on an issue of a repository that is full of traps, with a scripted
+// model: from the comment to the pull request, through the real server, its gateway and
+// the real runner.
 func TestRealAgents(t *testing.T) {
 	t.Parallel()
 	agents := os.Getenv("ANVIL_AGENTS")
 	if agents == "" {
 		t.Skip("the real CLIs are tried by make test-agents: ANVIL_AGENTS is not set")
 	}
-	for kind, protocol := range map[string]string{"codex": "responses", "claude": "messages"} {
-		t.Run(kind, func(t *testing.T) {
+	for name, tried := range realEngines {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			model, err := modeltest.Start(modeltest.Options{Keys: []string{modelKey}})
 			must(t, err)
@@ -43,12 +55,15 @@ func TestRealAgents(t *testing.T) {
 			site := filepath.Join(w.Dir, "site")
 			unpack(t, "../demo/sample.txtar", site, strings.NewReplacer())
 			unpack(t, "../../action/agent/testdata/traps.txtar", site, strings.NewReplacer("CANARY", canary, "EVIL", evil.URL))
+			if agent, ok := acpAgents[name]; ok {
+				agent.set(t, site, canary)
+			}
 			must(t, w.CreateRepository("acme/web", site, false))
 			must(t, w.GitHub.Ask("POST", "repositories/acme/web/issues", map[string]string{"user": "mona", "title": "Greet leaves people out"}, nil))
 			must(t, w.StartServer(t.Context(), w.agent(), Settings{
-				"engines." + kind:   `{"kind": "` + kind + `", "models": ["scripted"]}`,
-				"default_engine":    kind,
-				"gateway.upstreams": `[{"name": "scripted", "protocols": ["` + protocol + `"], "base_url": "` + model.URL + `/v1", "key_file": "` + key + `"}]`,
+				"engines." + name:   "{" + tried.engine + `, "models": ["scripted"]}`,
+				"default_engine":    name,
+				"gateway.upstreams": `[{"name": "scripted", "protocols": ["` + tried.protocol + `"], "base_url": "` + model.URL + tried.base + `", "key_file": "` + key + `"}]`,
 			}))
 
 			_, d, err := w.Comment("mona", 1, "/anvil fix the failing test")
@@ -66,12 +81,12 @@ func TestRealAgents(t *testing.T) {
 			}
 			comments, err := w.BotComments()
 			must(t, err)
-			if last := comments[len(comments)-1].Body; !strings.Contains(last, "Fixed: `Greet` cut the list") || !strings.Contains(last, "go test ./...") || !strings.Contains(last, "engine "+kind) {
+			if last := comments[len(comments)-1].Body; !strings.Contains(last, "Fixed: `Greet` cut the list") || !strings.Contains(last, "go test ./...") || !strings.Contains(last, "engine "+name) {
 				t.Errorf("the comment:\n%s", last)
 			}
 			asked := 0
 			for _, r := range model.Requests() {
-				if strings.HasPrefix(r.Path, "/v1/") && r.Method == http.MethodPost {
+				if strings.HasPrefix(r.Path, tried.base+"/") && r.Method == http.MethodPost {
 					asked++
 					if key := strings.TrimPrefix(r.Key, "Bearer "); key != modelKey {
 						t.Errorf("%s %s came with the key %q", r.Method, r.Path, key)

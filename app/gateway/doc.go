@@ -2,7 +2,8 @@
 // the agent works without a key.
 //
 // A Call is one request of a run: it carries the run's lease token, and speaks a
-// Protocol (OpenAI's Responses or Chat Completions, Anthropic's Messages). An
+// Protocol (OpenAI's Responses or Chat Completions, Anthropic's Messages, Google's
+// generateContent). An
 // Upstream is a server of models as configured, with a key of ours. A Meter reads
 // from the answer, as it passes, how many tokens it took; prices make money of
 // them, and the Ledger holds what each run, task, user, repository and

@@ -14,6 +14,7 @@ import (
 // dialect is how a small agent speaks one protocol.
 type dialect struct {
 	path   string
+	stream string // the path where the answer is a stream, if that is another one
 	tools  any
 	user   func(text string) any
 	result func(call, output string) any
@@ -158,6 +159,47 @@ func dialects() map[string]dialect {
 				return message
 			},
 		},
+		"generate": {
+			path: "/v1beta/models/some-model:generateContent", stream: "/v1beta/models/some-model:streamGenerateContent?alt=sse",
+			tools: list{obj{"functionDeclarations": list{
+				obj{"name": "run_shell_command", "parametersJsonSchema": shellSchema},
+				obj{"name": "write_file", "parameters": obj{"properties": obj{"file_path": obj{}, "content": obj{}}}},
+				obj{"name": "mcp_anvil_get_task"},
+			}}},
+			user: func(text string) any {
+				return obj{"role": "user", "parts": list{obj{"text": "<session_context>\nmind"}, obj{"text": text}}}
+			},
+			result: func(id, out string) any {
+				return obj{"role": "user", "parts": list{obj{"functionResponse": obj{"id": id, "name": "any", "response": obj{"output": out}}}}}
+			},
+			body: func(h []any, tools any, _ bool) map[string]any { return obj{"contents": h, "tools": tools} },
+			read: func(a map[string]any) (text string, c call, said []any) {
+				content := at(a, "candidates", 0, "content").(obj)
+				for _, p := range content["parts"].(list) {
+					part := p.(obj)
+					if part["thought"] == true {
+						continue
+					}
+					if said, ok := part["text"].(string); ok {
+						text += said
+					}
+					if f, ok := part["functionCall"].(obj); ok {
+						input, _ := json.Marshal(f["args"])
+						c = call{f["id"].(string), f["name"].(string), string(input)}
+					}
+				}
+				return text, c, list{content}
+			},
+			join: func(events []map[string]any) map[string]any {
+				parts := list{}
+				for _, e := range events {
+					parts = append(parts, at(e, "candidates", 0, "content", "parts").(list)...)
+				}
+				last := events[len(events)-1]
+				at(last, "candidates", 0, "content").(obj)["parts"] = parts
+				return last
+			},
+		},
 	}
 }
 
@@ -177,7 +219,11 @@ func at(v any, path ...any) any {
 // ask makes one call and returns the answer, however it came.
 func ask(t *testing.T, url string, d dialect, history []any, stream bool) map[string]any {
 	t.Helper()
-	res := post(t, url+d.path, d.body(history, d.tools, stream))
+	path := d.path
+	if stream && d.stream != "" {
+		path = d.stream
+	}
+	res := post(t, url+path, d.body(history, d.tools, stream))
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
 		body, _ := io.ReadAll(res.Body)

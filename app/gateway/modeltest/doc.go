@@ -1,7 +1,7 @@
 // Package modeltest is a model provider that follows a script. It speaks the
-// protocols that real coding agents speak (OpenAI Responses, OpenAI Chat Completions
-// and Anthropic Messages, each streamed and not) over a real socket, so that Codex
-// and Claude Code run against it unchanged. The demo without a key runs on it, and
+// protocols that real coding agents speak (OpenAI Responses, OpenAI Chat Completions,
+// Anthropic Messages and Google generateContent, each streamed and not) over a real
+// socket, so that Codex, Claude Code and others run against it unchanged. The demo without a key runs on it, and
 // so do the tests.
 //
 // Three nouns carry it:

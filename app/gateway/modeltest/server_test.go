@@ -50,6 +50,10 @@ func TestAScriptIsFollowedInEveryProtocol(t *testing.T) {
 			"say first I list", `Bash {"command":"ls"}`, `Write {"content":"one\ntwo\n","file_path":"a.txt"}`,
 			`mcp__anvil__get_task {"last":"output 3","n":1}`, "say I saw 0 earlier instructions",
 		},
+		"generate": {
+			"say first I list", `run_shell_command {"command":"ls"}`, `write_file {"content":"one\ntwo\n","file_path":"a.txt"}`,
+			`mcp_anvil_get_task {"last":"output 3","n":1}`, "say I saw 0 earlier instructions",
+		},
 	}
 	for name, d := range dialects() {
 		for _, stream := range []bool{false, true} {
