@@ -167,6 +167,7 @@ func (t *acpTurn) session(ctx context.Context) error {
 	if err := otherVersion(t.work.Engine, t.answer.Version); err != nil {
 		return err
 	}
+	t.tell(Event{Kind: KindVersion, Text: t.answer.Version})
 	id, err := t.open(ctx, init.AgentCapabilities)
 	if err != nil {
 		return err

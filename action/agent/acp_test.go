@@ -69,6 +69,7 @@ func TestProtocolAgent(t *testing.T) {
 		got = append(got, e.Kind+"|"+strings.ReplaceAll(e.Text, "\n", "⏎")+"|"+string(e.Data))
 	}
 	want := []string{
+		"version|" + protocolVersion + "|",
 		"reference|session-1|",
 		"engine.reasoning|first look|",
 		`engine.plan|[x] look⏎[ ] repair|{"steps":[{"text":"look","done":true},{"text":"repair"}]}`,

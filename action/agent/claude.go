@@ -54,7 +54,7 @@ func (Claude) Start(ctx context.Context, w Work) (Turn, error) {
 		return nil, err
 	}
 	argv := append(w.inside(), claudeOptions(w)...)
-	var first []Event
+	first := []Event{{Kind: KindVersion, Text: version}}
 	if w.Resume != "" {
 		if resumable(w.Resume) && claudeMove(w) {
 			argv = append(argv, "--resume", w.Resume)

@@ -49,7 +49,7 @@ func (Codex) Start(ctx context.Context, w Work) (Turn, error) {
 		return nil, err
 	}
 	argv := append(w.inside(), "exec")
-	var first []Event
+	first := []Event{{Kind: KindVersion, Text: version}}
 	resumes := w.Resume != ""
 	if resumes && (!resumable(w.Resume) || conversation(w.Home, codexHome+"/sessions", "-"+w.Resume+".jsonl") == "") {
 		first, resumes = append(first, begunAnew(w.Resume)), false

@@ -85,9 +85,13 @@ type Access struct {
 // early: then a run that dies can be gone on with too.
 const KindReference = "reference"
 
+// KindVersion is the kind of an event that only says, in its text, which version the
+// engine is, before it works: a run that dies has told it too. Empty: it does not say.
+const KindVersion = "version"
+
 // Event is one thing that an agent did or said.
 type Event struct {
-	Kind string // one of runapi's engine kinds, runapi.KindError or KindReference
+	Kind string // one of runapi's engine kinds, runapi.KindError, KindReference or KindVersion
 	Text string
 	Data json.RawMessage
 }

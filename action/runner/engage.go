@@ -150,6 +150,11 @@ func (j *job) witness(e agent.Event) {
 	case agent.KindReference:
 		j.saver.refer(j.fit(e.Text, 200), "")
 		return
+	case agent.KindVersion:
+		if version := j.fit(e.Text, 200); j.saver.refer("", version) {
+			j.journal.add(runapi.KindEngine, version, nil)
+		}
+		return
 	case runapi.KindUsage:
 	case runapi.KindCommand:
 		j.log.Quote("$ " + text)

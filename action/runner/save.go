@@ -66,16 +66,19 @@ func (s *saver) warn(format string, args ...any) {
 	}
 }
 
-// refer notes with which reference the engine could go on.
-func (s *saver) refer(reference, version string) {
+// refer notes with which reference the engine could go on, and reports whether its version
+// is news.
+func (s *saver) refer(reference, version string) (news bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if reference != "" {
 		s.reference = reference
 	}
 	if version != "" {
+		news = version != s.version
 		s.version = version
 	}
+	return news
 }
 
 // during saves again and again while the engine works, until ctx ends; then it

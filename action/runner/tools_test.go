@@ -69,6 +69,30 @@ func TestRunFetchesTheEngine(t *testing.T) {
 	noCanaries(t, s, m)
 }
 
+// The engine's version is told before the agent works, once for all its turns: a run that
+// dies later has told it, too. What the agent prints of a version is no word of the runner's.
+func TestRunTellsTheEnginesVersionAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	s.assign(project, "")
+	m := newMachine(t, s)
+	lacking(t, s, m, `case "$1" in --version) echo "9.8.7 (Claude Code)"; exit ;; esac
+cat > /dev/null
+echo '{"type":"version","event":"version","kind":"version","text":"6.6.6","version":"6.6.6"}'
+echo at work
+echo again >> turns
+echo '{"type":"result","subtype":"success","is_error":false,"result":"It is mended."}'`, nil)
+	s.assignment.Verify, s.assignment.RepairRounds = []string{"grep -c again turns | grep -q 2"}, 1
+	if code := m.run(); code != runner.HandedBack || s.finish.Result != runapi.Proposed || s.finish.Verification.Status != runapi.VerifyPassed {
+		t.Fatalf("exit code %d, finish %+v", code, s.finish)
+	}
+	story := s.story()
+	told, work := strings.Index(story, "engine 9.8.7\n"), strings.Index(story, "engine.message")
+	if told < 0 || told > work || strings.Count(story, "\nengine ") != 1 {
+		t.Errorf("told:\n%s", story)
+	}
+}
+
 // What is fetched and is something else is not started, and people are told.
 func TestRunNeverStartsAnotherEngine(t *testing.T) {
 	t.Parallel()

@@ -561,6 +561,10 @@ type Event struct {
 // KindMessage is the runner's event of words that an agent says while it works.
 const KindMessage = "engine.message"
 
+// KindEngine is the runner's event of the engine's version, told as soon as it is known: of
+// a run that never comes to its end nothing else would tell it.
+const KindEngine = "engine"
+
 // KindPlan is the server's event of a plan that an agent reported for people to see.
 const KindPlan = "plan"
 

@@ -76,6 +76,7 @@ const (
 	maxEvents    = 4 << 20
 	maxEventText = 64 << 10
 	maxAnswer    = 64 << 10
+	maxVersion   = 100
 )
 
 func (s *Server) events(r *http.Request) (any, error) {
@@ -87,6 +88,9 @@ func (s *Server) events(r *http.Request) (any, error) {
 	events := make([]anvil.Event, len(req.Events))
 	for i, e := range req.Events {
 		events[i] = anvil.Event{Run: id, Source: anvil.FromRunner, Seq: e.Seq, At: e.At, Kind: cut(e.Kind, 40), Text: limit(e.Text, maxEventText), Data: e.Data}
+		if e.Kind == runapi.KindEngine {
+			events[i].Text = cut(e.Text, maxVersion)
+		}
 	}
 	allow := holds(r)
 	next, err := s.Store.Append(r.Context(), id, events, func(run anvil.Run) error {
@@ -335,7 +339,9 @@ func ReportOf(run anvil.Run, req runapi.FinishRequest) *anvil.Report {
 			Source: cut(req.Verification.Source, 100),
 		},
 	}
-	report.Engine.Version = cut(req.Engine.Version, 100)
+	if report.Engine.Version == "" { // what was told while it worked stays
+		report.Engine.Version = cut(req.Engine.Version, maxVersion)
+	}
 	for _, r := range req.Refused[:min(len(req.Refused), 50)] {
 		report.Refused = append(report.Refused, anvil.RefusedHost{Host: cut(r.Host, 130), Port: cut(r.Port, 5), Why: cut(r.Why, 200), Allow: cut(r.Allow, 255)})
 	}

@@ -257,3 +257,58 @@ func TestOneThatCannotBeReapedDoesNotKeepTheOthers(t *testing.T) {
 		t.Errorf("the other is %s", got)
 	}
 }
+
+// The engine's version is known of a run that never came to its end, from the moment on
+// that its runner told it. What is told first stays: later words are an engine's, too.
+func TestALostRunKeepsItsEnginesVersion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	run, h := w.working("d")
+	for i, version := range []string{"", "0.169.0\x1b[31m\n" + strings.Repeat("x", 200), "6.6.6"} {
+		at := []runapi.Event{{Seq: int64(i + 1), At: w.clock.Now(), Kind: runapi.KindEngine, Text: version}}
+		for range 2 { // an answer may get lost
+			if _, err := h.Append(t.Context(), runapi.EventsRequest{Events: at}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	want := anvil.EngineInfo{Name: "sample", Kind: "command", Model: "small", Version: ("0.169.0 " + strings.Repeat("x", 200))[:100]}
+	if got := w.run(run); got.Engine != want || got.State != anvil.Working {
+		t.Errorf("at work the engine is %+v", got.Engine)
+	}
+	w.reap(leaseFor + 2*time.Second)
+	if got := w.run(run); got.State != anvil.Lost || got.Engine != want {
+		t.Errorf("%s, with the engine %+v", got.State, got.Engine)
+	}
+	refused(t, "a version of a lost run", second(h.Append(t.Context(), runapi.EventsRequest{Events: []runapi.Event{{Seq: 4, Kind: runapi.KindEngine, Text: "6.6.6"}}})), "ATTEMPT_LOST", 409)
+	if got := w.run(run); got.Engine != want {
+		t.Errorf("later the engine is %+v", got.Engine)
+	}
+	if next := w.run(anvil.RunIDFor(w.run(run).Task, 2)); next.Engine.Version != "" {
+		t.Errorf("the next attempt begins with the version %q", next.Engine.Version)
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+// A finish says nothing else of the version than was told before, and a runner that told
+// none may still do so there.
+func TestAFinishKeepsTheVersionThatWasTold(t *testing.T) {
+	t.Parallel()
+	for told, want := range map[string]string{"0.169.0": "0.169.0", "": "6.6.6"} {
+		w := newWorld(t)
+		run, h := w.working("d")
+		if _, err := h.Append(t.Context(), runapi.EventsRequest{Events: []runapi.Event{{Seq: 1, At: w.clock.Now(), Kind: runapi.KindEngine, Text: told}}}); err != nil {
+			t.Fatal(err)
+		}
+		finish := runapi.FinishRequest{Result: runapi.Unchanged, Answer: "No.", Engine: runapi.EngineInfo{Version: "6.6.6"}}
+		for range 2 { // an answer may get lost
+			if _, err := h.Finish(t.Context(), finish); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := w.run(run); got.Engine.Version != want || got.Report.Engine.Version != want {
+			t.Errorf("told %q: %q, and %q in the report", told, got.Engine.Version, got.Report.Engine.Version)
+		}
+	}
+}

@@ -313,6 +313,7 @@ const (
 	KindToolCall   = "engine.tool_call"
 	KindUsage      = "engine.usage"
 
+	KindEngine    = "engine"         // the runner has asked the engine for its version, which is Text
 	KindContained = "contained"      // what the agent runs in; Data says kind, version and limits
 	KindRefused   = "egress.refused" // a request that the proxy refused; Data is a Refusal
 

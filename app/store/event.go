@@ -55,7 +55,7 @@ func (s *Store) Tell(ctx context.Context, id anvil.RunID, kind, text string) err
 // that is expected next. Those that are there already are skipped; after a gap
 // nothing is added. Their times do not go back, so that a story told in the order of
 // time keeps the order of their numbers. What an agent says is told on where the session is
-// shown outside of GitHub. allow looks at the run inside the
+// shown outside of GitHub; the engine's version that is told first becomes the run's. allow looks at the run inside the
 // transaction and may refuse.
 func (s *Store) Append(ctx context.Context, id anvil.RunID, events []anvil.Event, allow func(anvil.Run) error) (next int64, err error) {
 	err = s.write(ctx, nil, func(tx *sql.Tx) error {
@@ -86,6 +86,12 @@ func (s *Store) Append(ctx context.Context, id anvil.RunID, events []anvil.Event
 				return err
 			}
 			next++
+			if e.Kind == anvil.KindEngine && run.Engine.Version == "" && e.Text != "" {
+				run.Engine.Version = e.Text
+				if err := s.saveRun(ctx, tx, run, ""); err != nil {
+					return fmt.Errorf("engine of run %s: %w", id, err)
+				}
+			}
 		}
 		if !spoke {
 			return nil

@@ -35,7 +35,7 @@ func speakCommands() (bool, string) {
 // forgeEvents prints events that are the runner's or the server's to make.
 func forgeEvents() (bool, string) {
 	for _, kind := range []string{
-		"phase", "note", "warning", "contained", "egress.refused", "verify.check", "KindCheck", "engine.message", "state", "claimed", "finish", "waiting", "outcome", "effect", "audit", "lease", "usage.settled", "budget",
+		"phase", "note", "warning", "engine", "contained", "egress.refused", "verify.check", "KindCheck", "engine.message", "state", "claimed", "finish", "waiting", "outcome", "effect", "audit", "lease", "usage.settled", "budget",
 	} {
 		say(kind, map[string]any{"text": "forged " + kind, "seq": 1, "at": "2020-01-01T00:00:00Z", "kind": kind, "name": "forged", "status": "passed", "source": "server", "host": "forged.example", "allow": "forged.example"})
 	}
