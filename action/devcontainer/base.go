@@ -1,7 +1,6 @@
 package devcontainer
 
 import (
-	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -13,19 +12,79 @@ import (
 // COPY --from and in mounts, and the frontend that its syntax line has the builder read it
 // by. A name that depends on what only the builder knows still has its variable in it.
 func (c *Configuration) Bases() []string {
-	name, _ := c.dockerfile()
-	if name == "" {
-		if image, _ := c.values["image"].(string); image != "" {
-			return []string{image}
-		}
-		return nil
+	d, args, ok := c.read()
+	if image := c.imageOnly(); image != "" {
+		return []string{image}
 	}
-	text, err := readFile(c.root, name)
-	if err != nil {
+	if !ok {
 		return nil // [Configuration.Inputs] says so
 	}
-	args := c.args()
-	return readDockerfile(text, args).bases(args)
+	bases, _ := d.bases(args)
+	return bases
+}
+
+// Starts names those of [Configuration.Bases] that the image or a stage of it starts from:
+// their ONBUILD instructions are part of the build.
+func (c *Configuration) Starts() []string {
+	if image := c.imageOnly(); image != "" {
+		return []string{image}
+	}
+	var names []string
+	d, args, _ := c.read()
+	_, stages := d.bases(args)
+	for _, s := range stages {
+		if s.image != "" && !slices.Contains(names, s.image) {
+			names = append(names, s.image)
+		}
+	}
+	return names
+}
+
+// origin is the one of [Configuration.Starts] whose metadata the image inherits; empty if
+// that can't be told.
+func (c *Configuration) origin() string {
+	if image := c.imageOnly(); image != "" {
+		return image
+	}
+	d, args, _ := c.read()
+	_, stages := d.bases(args)
+	if d.frontend != "" && !official.MatchString(d.frontend) {
+		return ""
+	}
+	build, _ := c.values["build"].(map[string]any)
+	target, _ := build["target"].(string)
+	at := len(stages) - 1
+	if target != "" {
+		at = slices.IndexFunc(stages, func(s stage) bool { return s.name == strings.ToLower(target) })
+	}
+	for at >= 0 && stages[at].image == "" {
+		of := stages[at].of
+		at = slices.IndexFunc(stages[:at], func(s stage) bool { return s.name != "" && s.name == of })
+	}
+	if at < 0 {
+		return ""
+	}
+	return stages[at].image
+}
+
+// imageOnly is the image of a configuration that builds from no Dockerfile.
+func (c *Configuration) imageOnly() string {
+	if name, _ := c.dockerfile(); name != "" {
+		return ""
+	}
+	image, _ := c.values["image"].(string)
+	return image
+}
+
+// read reads the Dockerfile, if there is one that can be read.
+func (c *Configuration) read() (d dockerfile, args map[string]any, ok bool) {
+	name, _ := c.dockerfile()
+	if name == "" {
+		return d, nil, false
+	}
+	text, err := readFile(c.root, name)
+	args = c.args()
+	return readDockerfile(text, args), args, err == nil
 }
 
 // args are the build's arguments.
@@ -35,28 +94,33 @@ func (c *Configuration) args() map[string]any {
 	return args
 }
 
-// Features names the features that do not lie in the repository, in order.
+// Features names the features that do not lie in the repository, in order: those of the
+// configuration, and those that local ones depend on.
 func (c *Configuration) Features() []string {
-	var names []string
-	features, _ := c.values["features"].(map[string]any)
-	for _, id := range slices.Sorted(maps.Keys(features)) {
-		if !strings.HasPrefix(id, ".") && !strings.HasPrefix(id, "/") {
-			names = append(names, id)
-		}
-	}
-	return names
+	_, others := c.features()
+	return others
 }
 
-// bases are the images that a Dockerfile names, given the build's arguments. Names of
-// earlier stages, their numbers and scratch are no images.
-func (d dockerfile) bases(args map[string]any) []string {
-	var bases, stages []string
-	add := func(name string) {
+// stage is what a FROM begins.
+type stage struct {
+	name  string // in lower case; empty: it has a number only
+	image string // that it starts from; empty: it starts from a stage, or from scratch
+	of    string // the stage that it starts from
+}
+
+// bases are the images that a Dockerfile names, given the build's arguments, and its
+// stages. Names of earlier stages, their numbers and scratch are no images.
+func (d dockerfile) bases(args map[string]any) (bases []string, stages []stage) {
+	add := func(name string) bool {
 		n, err := strconv.Atoi(name)
-		if name == "" || name == "scratch" || err == nil && n < len(stages) || slices.Contains(stages, strings.ToLower(name)) || slices.Contains(bases, name) {
-			return
+		known := slices.ContainsFunc(stages, func(s stage) bool { return s.name == strings.ToLower(name) })
+		if name == "" || name == "scratch" || err == nil && n < len(stages) || known {
+			return false
 		}
-		bases = append(bases, name)
+		if !slices.Contains(bases, name) {
+			bases = append(bases, name)
+		}
+		return true
 	}
 	add(d.frontend)
 	known := map[string]string{} // arguments before the first FROM
@@ -71,18 +135,21 @@ func (d dockerfile) bases(args map[string]any) []string {
 				}
 			}
 		case s.name == "FROM" && len(s.words) > 0:
-			add(expand(s.words[0], known))
-			stage := "" // one without a name has a number all the same
-			if len(s.words) > 2 {
-				stage = strings.ToLower(s.words[2])
+			from := expand(s.words[0], known)
+			begun := stage{of: strings.ToLower(from)}
+			if add(from) {
+				begun = stage{image: from}
 			}
-			stages = append(stages, stage)
+			if len(s.words) > 2 { // one without a name has a number all the same
+				begun.name = strings.ToLower(s.words[2])
+			}
+			stages = append(stages, begun)
 		}
 		for _, from := range s.froms() {
 			add(from)
 		}
 	}
-	return bases
+	return bases, stages
 }
 
 // variable is $NAME, ${NAME} or ${NAME:-DEFAULT}.

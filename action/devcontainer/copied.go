@@ -14,8 +14,12 @@ import (
 
 // copied lists what a build may copy of its context.
 func (c *Configuration) copied(d dockerfile, context string) ([]File, error) {
-	// A base's own ONBUILD is known to nobody here but by the custom to name it.
-	triggers := slices.ContainsFunc(d.bases(c.args()), func(base string) bool { return strings.Contains(strings.ToLower(base), "onbuild") })
+	// The ONBUILD of a base is known by who asks for it (see [Configuration.Triggered]). One
+	// whose name only the builder knows nobody asks for, but some say it in their name.
+	bases, _ := d.bases(c.args())
+	triggers := slices.ContainsFunc(bases, func(base string) bool {
+		return strings.Contains(base, "$") && strings.Contains(strings.ToLower(base), "onbuild")
+	})
 	places := []string{"."}
 	if sources, ok := d.sources(); ok && !triggers {
 		if found, ok := c.find(context, sources); ok {
@@ -31,6 +35,27 @@ func (c *Configuration) copied(d dockerfile, context string) ([]File, error) {
 		return nil, err
 	}
 	return append(list, File{Path: "ignored by .dockerignore", Digest: sha256.Sum256(text)}), err
+}
+
+// Triggered tells what the ONBUILD instructions of an image that a stage starts from do in
+// this build: the images that they copy from, and a text that stands for the files that they
+// copy of the build context, empty if there are none. Where that can't be told for sure, it
+// is the whole context, as in [Configuration.Inputs].
+func (c *Configuration) Triggered(instructions []string) (images []string, copied string, err error) {
+	name, context := c.dockerfile()
+	if name == "" || len(instructions) == 0 { // without a Dockerfile the context is the CLI's
+		return nil, "", nil
+	}
+	d, args, _ := c.read()
+	named, _ := d.bases(args)
+	triggers := readDockerfile([]byte(strings.Join(instructions, "\n")), nil)
+	d.steps = append(d.steps, triggers.steps...)
+	both, _ := d.bases(args)
+	files, err := c.copied(triggers, context)
+	if err != nil || len(files) == 0 {
+		return both[len(named):], "", err
+	}
+	return both[len(named):], Key(Inputs{Files: files}), nil
 }
 
 // ignored reads the patterns of what the build does not see. A Dockerfile.dockerignore has

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -84,11 +83,8 @@ func (c *Configuration) Inputs() (Inputs, error) {
 			return in, err
 		}
 	}
-	features, _ := c.values["features"].(map[string]any)
-	for _, id := range slices.Sorted(maps.Keys(features)) {
-		if !strings.HasPrefix(id, ".") {
-			continue
-		}
+	local, _ := c.features()
+	for _, id := range local {
 		list, err := c.files(path.Join(c.dir(), id), nil, []string{"."})
 		if err != nil {
 			return in, err

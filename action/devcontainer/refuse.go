@@ -2,11 +2,14 @@ package devcontainer
 
 import (
 	"encoding/json"
+	"errors"
 	"maps"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/seed-bc0cc349/anvil/app/runapi"
 )
 
 // harmless are the keys that stay inside a container, or that only editors read. Every
@@ -55,7 +58,7 @@ func (c *Configuration) Refuse(allow []string) error {
 	if !may("localEnv") && hostVariable.Match(must(json.Marshal(c.values))) {
 		return forbidden(c.Path, "localEnv", "it reads variables of the host")
 	}
-	if err := c.refuseFeatures(may); err != nil {
+	if err := c.refuseFeatures(allow); err != nil {
 		return err
 	}
 	return c.refuseFiles(may)
@@ -76,6 +79,55 @@ func RefuseMetadata(from string, text []byte, allow []string) error {
 		if err := refuseKeys(from, values, append([]string{"entrypoint"}, allow...)); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// RefuseImage does the same for one of [Configuration.Bases] before anything is built on
+// it, by its label and its ONBUILD instructions. Of other images than the one that ours is
+// made of neither has an effect. A label that can't be read is left to the CLI.
+func (c *Configuration) RefuseImage(name string, metadata []byte, triggers, allow []string) error {
+	if name == c.origin() {
+		var refused *runapi.Error
+		if err := RefuseMetadata("the image "+name, metadata, allow); errors.As(err, &refused) && refused.Code == CodeForbidden {
+			return err
+		}
+	}
+	if slices.Contains(c.Starts(), name) {
+		return refuseEntitled("ONBUILD of "+name, []byte(strings.Join(triggers, "\n")), func(key string) bool { return slices.Contains(allow, key) })
+	}
+	return nil
+}
+
+// RefuseFeature does the same for a feature, by what it says of itself (see [DependsOn]),
+// before its script is run. Of its keys, those count that the CLI puts into an image's
+// metadata: one that it does not know has no effect.
+func RefuseFeature(name string, metadata []byte, allow []string) error {
+	if err := refuseName("feature "+name, name, allow); err != nil {
+		return err
+	}
+	var values map[string]any
+	if json.Unmarshal(metadata, &values) != nil {
+		return nil // the CLI says so
+	}
+	for _, r := range reasons {
+		if r[0] != "entrypoint" && asks(values[r[0]]) && !slices.Contains(allow, r[0]) {
+			return forbidden("feature "+name, r[0], r[1])
+		}
+	}
+	return nil
+}
+
+// refuseName refuses a feature by its name.
+func refuseName(where, id string, allow []string) error {
+	name := strings.ToLower(path.Base(id))
+	name, _, _ = strings.Cut(name, "@")
+	name, _, _ = strings.Cut(name, ":")
+	switch {
+	case slices.Contains(engines, name) && !slices.Contains(allow, name):
+		return forbidden(where, name, "the feature needs the host's container engine, or privileges")
+	case strings.HasPrefix(strings.ToLower(id), "http://") && !slices.Contains(allow, "features"):
+		return forbidden(where, "features", cut(id)+" comes without encryption")
 	}
 	return nil
 }
@@ -133,22 +185,23 @@ func (c *Configuration) refuseBuild(b any, may func(string) bool) error {
 	return nil
 }
 
-func (c *Configuration) refuseFeatures(may func(string) bool) error {
-	features, _ := c.values["features"].(map[string]any)
-	for _, id := range slices.Sorted(maps.Keys(features)) {
-		name := strings.ToLower(path.Base(id))
-		name, _, _ = strings.Cut(name, "@")
-		name, _, _ = strings.Cut(name, ":")
-		switch {
-		case slices.Contains(engines, name) && !may(name):
-			return forbidden(c.Path, name, "the feature needs the host's container engine, or privileges")
-		case strings.HasPrefix(strings.ToLower(id), "http://") && !may("features"):
-			return forbidden(c.Path, "features", cut(id)+" comes without encryption")
-		case strings.HasPrefix(id, "/") || strings.HasPrefix(id, "."):
-			p := path.Join(c.dir(), id)
-			if i, err := c.root.Stat(p); path.IsAbs(id) || err != nil || !i.IsDir() {
-				return forbidden(c.Path, "features", cut(id)+" is not a folder of the repository")
-			}
+// refuseFeatures looks at the features that the configuration names, and at local ones that
+// these depend on.
+func (c *Configuration) refuseFeatures(allow []string) error {
+	named, _ := c.values["features"].(map[string]any)
+	local, others := c.features()
+	for _, id := range slices.Sorted(slices.Values(slices.Concat(slices.Collect(maps.Keys(named)), local, others))) {
+		if err := refuseName(c.Path, id, allow); err != nil {
+			return err
+		}
+		if !strings.HasPrefix(id, "/") && !strings.HasPrefix(id, ".") {
+			continue
+		}
+		if i, err := c.root.Stat(path.Join(c.dir(), id)); path.IsAbs(id) || err != nil || !i.IsDir() {
+			return forbidden(c.Path, "features", cut(id)+" is not a folder of the repository")
+		}
+		if err := RefuseFeature(id, c.feature(id), allow); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -173,10 +226,15 @@ func (c *Configuration) refuseFiles(may func(string) bool) error {
 	if i, err := c.root.Stat(context); err != nil || !i.IsDir() {
 		return forbidden(c.Path, "build.context", cut(context)+" is not a folder of the repository")
 	}
+	return refuseEntitled(name, text, may)
+}
+
+// refuseEntitled looks for what instructions ask of the builder.
+func refuseEntitled(where string, text []byte, may func(string) bool) error {
 	if m := entitled.FindSubmatch(quotes.ReplaceAll(joined(text), nil)); m != nil {
 		key := "RUN --" + strings.ToLower(string(m[1]))
 		if !may(key) {
-			return forbidden(name, key, "it asks the builder for the host's network or privileges")
+			return forbidden(where, key, "it asks the builder for the host's network or privileges")
 		}
 	}
 	return nil

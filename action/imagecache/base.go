@@ -1,15 +1,21 @@
 package imagecache
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/seed-bc0cc349/anvil/action/devcontainer"
 )
 
 // Base is something from outside the repository that an environment is built on: an image,
@@ -18,7 +24,16 @@ type Base struct {
 	Name    string // as its configuration has it
 	Digest  string // that it stands for now; empty: nobody said
 	Feature bool
-	silent  bool // its registry did not say, which it may the next time
+	// Metadata is what it says of itself: an image's label devcontainer.metadata, a feature's
+	// devcontainer-feature.json. Triggers are an image's ONBUILD instructions. Both are known
+	// of features and of images that a stage starts from, and only if they were asked for.
+	Metadata []byte
+	Triggers []string
+
+	within bool   // another of these named it
+	starts bool   // a stage starts from it
+	copied string // stands for what its triggers copy of the build context
+	silent bool   // its registry did not say, which it may the next time
 }
 
 // Bases are all that an environment is built on.
@@ -32,8 +47,10 @@ func (all Bases) Keys(keyWith func(bases string) string) (key, loose string) {
 	var names, digests strings.Builder
 	silent := false
 	for _, b := range all {
-		fmt.Fprintf(&names, "%s \n", b.Name)
-		fmt.Fprintf(&digests, "%s %s\n", b.Name, b.Digest)
+		if !b.within { // what others name is not known while their registries are silent
+			fmt.Fprintf(&names, "%s \n", b.Name)
+		}
+		fmt.Fprintf(&digests, "%s %s%s\n", b.Name, b.Digest, b.copied)
 		silent = silent || b.silent
 	}
 	loose = keyWith(names.String())
@@ -53,40 +70,99 @@ func (all Bases) Told() (names []string) {
 	return names
 }
 
-// Bases asks what the names of images and features stand for, all at once and no longer
-// than a lookup takes. Where that can't be known, warn is told what it means. A cache that
-// keeps nothing asks nobody: nothing of it can grow old.
-func (c *Cache) Bases(ctx context.Context, images, features []string, warn func(text string)) Bases {
+// Refuse refuses what these say of themselves, before anything is built on them. What they
+// did not say is looked at in the image that was built.
+func (all Bases) Refuse(found *devcontainer.Configuration, allow []string) error {
+	for _, b := range all {
+		err := found.RefuseImage(b.Name, b.Metadata, b.Triggers, allow)
+		if b.Feature {
+			err = devcontainer.RefuseFeature(b.Name, b.Metadata, allow)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxBases bounds what a configuration can make a runner ask for. What features depend on
+// and triggers copy from is named by others.
+const maxBases = 100
+
+// Bases asks what the names of images and features stand for, and those that they name in
+// turn: features that a feature depends on, and images that the ONBUILD of an image copies
+// from. It takes no longer than a lookup. Where something can't be known, warn is told what
+// it means. A cache that keeps nothing asks nobody: nothing of it can grow old.
+func (c *Cache) Bases(ctx context.Context, found *devcontainer.Configuration, warn func(text string)) Bases {
 	if !c.On() {
 		return nil
 	}
+	limited, cancel := context.WithTimeout(ctx, c.limits.lookup)
+	defer cancel()
 	var all Bases
-	for _, name := range images {
-		all = append(all, Base{Name: name})
+	add := func(b Base) {
+		if !slices.ContainsFunc(all, func(had Base) bool { return had.Name == b.Name && had.Feature == b.Feature }) {
+			all = append(all, b)
+		}
 	}
-	for _, name := range features {
-		all = append(all, Base{Name: name, Feature: true})
+	starts := found.Starts()
+	for _, name := range found.Bases() {
+		add(Base{Name: name, starts: slices.Contains(starts, name)})
 	}
+	for _, name := range found.Features() {
+		add(Base{Name: name, Feature: true})
+	}
+	for asked := 0; asked < len(all); {
+		if len(all) > maxBases {
+			warn(fmt.Sprintf("It is built on more than %d images and features: an image that was kept is used even if they have changed.", maxBases))
+			all[0].silent = true
+			break
+		}
+		first := asked
+		asked = len(all)
+		for i, err := range c.ask(limited, all[first:asked]) {
+			b := all[first+i]
+			if err == nil && b.starts {
+				var images []string
+				images, b.copied, err = found.Triggered(b.Triggers)
+				b.silent = err != nil
+				for _, name := range images {
+					add(Base{Name: name, within: true})
+				}
+			}
+			if all[first+i] = b; err != nil {
+				warn(fmt.Sprintf("What %s stands for could not be learned (%v): an image that was kept is used even if that has changed.", b.Name, err))
+			}
+			if !b.Feature {
+				continue
+			}
+			for _, name := range devcontainer.DependsOn(b.Metadata) {
+				add(Base{Name: name, Feature: true, within: true})
+			}
+		}
+	}
+	return all
+}
+
+// ask asks for all at once, and answers with what went wrong with each.
+func (c *Cache) ask(ctx context.Context, all Bases) []error {
 	why := make([]error, len(all))
 	var asking sync.WaitGroup
-	for i, b := range all {
-		ref, err := nameOf(b)
+	for i := range all {
+		ref, err := nameOf(all[i])
 		if err != nil {
 			why[i] = err
 			continue
 		}
 		asking.Go(func() {
-			all[i].Digest, why[i] = c.digest(ctx, ref)
-			all[i].silent = why[i] != nil
+			if err := c.learn(ctx, ref, &all[i]); err != nil {
+				why[i] = c.explain(ctx, err, CodeLookup, c.limits.lookup)
+				all[i].silent = true
+			}
 		})
 	}
 	asking.Wait()
-	for i, b := range all {
-		if why[i] != nil {
-			warn(fmt.Sprintf("What %s stands for could not be learned (%v): an image that was kept is used even if that has changed.", b.Name, why[i]))
-		}
-	}
-	return all
+	return why
 }
 
 // nameOf reads a name that a registry can be asked about.
@@ -105,23 +181,60 @@ func nameOf(b Base) (name.Reference, error) {
 	return ref, nil
 }
 
-// digest asks a name's own registry, unless the name has a digest in it.
-func (c *Cache) digest(ctx context.Context, ref name.Reference) (string, error) {
-	if d, ok := ref.(name.Digest); ok {
-		return d.DigestStr(), nil
-	}
-	limited, cancel := context.WithTimeout(ctx, c.limits.lookup)
-	defer cancel()
+// maxConfig bounds an image's configuration, which is read into memory.
+const maxConfig = 4 << 20
+
+// learn asks a name's own registry: for the digest, unless the name has that in it, and
+// where it counts for what that image or feature says of itself.
+func (c *Cache) learn(ctx context.Context, ref name.Reference, b *Base) error {
 	var keychain authn.Keychain = authn.DefaultKeychain
 	if r, ok := c.backend.(*registry); ok && r.repo.RegistryStr() == ref.Context().RegistryStr() {
 		keychain = r.keys
 	}
-	d, err := remote.Head(ref, remote.WithContext(limited), remote.WithAuthFromKeychain(keychain), remote.WithTransport(patient{remote.DefaultTransport}),
-		remote.WithUserAgent("anvil"), remote.WithRetryStatusCodes())
-	if err != nil {
-		return "", c.explain(limited, err, CodeLookup, c.limits.lookup)
+	options := []remote.Option{
+		remote.WithContext(ctx), remote.WithAuthFromKeychain(keychain), remote.WithTransport(patient{remote.DefaultTransport}),
+		remote.WithUserAgent("anvil"), remote.WithRetryStatusCodes(),
 	}
-	return d.Digest.String(), nil
+	if platform, err := v1.ParsePlatform(c.opts.Platform); err == nil && c.opts.Platform != "" {
+		options = append(options, remote.WithPlatform(*platform))
+	}
+	if d, ok := ref.(name.Digest); ok {
+		b.Digest = d.DigestStr()
+	} else {
+		d, err := remote.Head(ref, options...)
+		if err != nil {
+			return err
+		}
+		b.Digest = d.Digest.String()
+	}
+	if !b.Feature && !b.starts {
+		return nil
+	}
+	d, err := remote.Get(ref.Context().Digest(b.Digest), options...)
+	if err != nil {
+		return err
+	}
+	if b.Feature {
+		var m v1.Manifest
+		if err := json.Unmarshal(d.Manifest, &m); err != nil {
+			return fmt.Errorf("read its manifest: %w", err)
+		}
+		b.Metadata = []byte(m.Annotations["dev.containers.metadata"])
+		return nil
+	}
+	img, err := d.Image()
+	if err != nil {
+		return err
+	}
+	if m, err := img.Manifest(); err != nil || m.Config.Size > maxConfig {
+		return cmp.Or(err, errors.New("its configuration is too large"))
+	}
+	config, err := img.ConfigFile()
+	if err != nil {
+		return err
+	}
+	b.Metadata, b.Triggers = []byte(config.Config.Labels["devcontainer.metadata"]), config.Config.OnBuild
+	return nil
 }
 
 // hosted reports whether a name begins with a registry, which a feature's never leaves out:

@@ -21,6 +21,8 @@ import (
 	"testing"
 	"time"
 
+	ocireg "github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/seed-bc0cc349/anvil/app/runapi"
@@ -387,24 +389,31 @@ func TestASilentRegistryOfABase(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			var away atomic.Bool
+			inner := ocireg.New(ocireg.Logger(nolog))
 			bases := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 				if away.Load() {
 					panic(http.ErrAbortHandler)
 				}
-				rw.Header().Set("Content-Length", "2")
-				rw.Header().Set("Docker-Content-Digest", "sha256:"+strings.Repeat("5", 64))
-				rw.Header().Set("Content-Type", "application/vnd.oci.image.manifest.v1+json")
+				inner.ServeHTTP(rw, r)
 			}))
 			t.Cleanup(bases.Close)
 			of := strings.TrimPrefix(bases.URL, "http://") + "/base:1"
+			publish(t, of, v1.Config{OnBuild: []string{"COPY go.mod /w/"}})
+			tool := strings.TrimPrefix(bases.URL, "http://") + "/tool:1"
+			feature(t, tool, `{"dependsOn": {"`+strings.TrimPrefix(bases.URL, "http://")+`/other:1": {}}}`)
+			feature(t, strings.TrimPrefix(bases.URL, "http://")+"/other:1", `{}`)
+			built := configuration(t, map[string]string{
+				".devcontainer.json": `{"build": {"dockerfile": "Dockerfile"}, "features": {"` + tool + `": {}}}`, "go.mod": "a",
+				"Dockerfile": "FROM " + of + "\nRUN --mount=from=$VARIABLE,target=/v --mount=from=known.example/base@sha256:" + strings.Repeat("7", 64) + ",target=/k make\n",
+			})
 			keep := &server{host: w.host(), files: map[string][]byte{}}
 			keysOf := func(c *Cache) (key, loose string, warned []string) {
-				all := c.Bases(t.Context(), []string{of, "$VARIABLE", "known.example/base@sha256:" + strings.Repeat("7", 64)}, nil, func(text string) { warned = append(warned, text) })
+				all := c.Bases(t.Context(), built, func(text string) { warned = append(warned, text) })
 				key, loose = all.Keys(func(bases string) string { return short(bases) })
 				return key, loose, warned
 			}
 			open := func() *Cache {
-				return w.open(change, func(o *Options) { o.Server, o.Images.LookupSeconds = keep, 1 })
+				return w.open(change, onARM, func(o *Options) { o.Server, o.Images.LookupSeconds = keep, 1 })
 			}
 			cold := open()
 			key, loose, warned := keysOf(cold)
@@ -419,7 +428,7 @@ func TestASilentRegistryOfABase(t *testing.T) {
 			away.Store(true)
 			warm := open()
 			now, _, warned := keysOf(warm)
-			if now != loose || len(warned) != 2 {
+			if now != loose || len(warned) != 3 {
 				t.Errorf("the key is %s, want %s; warned %q", now, loose, warned)
 			}
 			found, ok := warm.Lookup(t.Context(), now)

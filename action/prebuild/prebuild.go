@@ -140,7 +140,10 @@ func (j *job) keep(ctx context.Context, tree string, found *devcontainer.Configu
 		return "", err
 	}
 	warn := func(text string) { j.log.Warn("%s", joblog.Clean(text)) }
-	bases := cache.Bases(ctx, found.Bases(), found.Features(), warn)
+	bases := cache.Bases(ctx, found, warn)
+	if err := bases.Refuse(found, j.allow); err != nil {
+		return "", err
+	}
 	key, loose := bases.Keys(inputs.KeyWith)
 	if image, ok := cache.Lookup(ctx, key); ok {
 		cache.Close(ctx)

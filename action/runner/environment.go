@@ -107,9 +107,12 @@ func (j *job) image(ctx context.Context, dir string, found *devcontainer.Configu
 	}
 	cache := j.openCache(ctx, engine)
 	j.cache = cache
-	bases := cache.Bases(ctx, found.Bases(), found.Features(), j.warnBase)
+	bases := cache.Bases(ctx, found, j.warnBase)
 	key, loose := bases.Keys(inputs.KeyWith)
 	e.Key, e.Bases = key, bases.Told()
+	if err := bases.Refuse(found, j.assignment.Environment.Allow); err != nil {
+		return devcontainer.Built{}, err
+	}
 	built, err := warm(ctx, cli, cache, e.Key)
 	keep := false
 	if e.Warm = err == nil; err != nil {
