@@ -31,7 +31,7 @@ type Base struct {
 	Triggers []string
 
 	within bool   // another of these named it
-	starts bool   // a stage starts from it
+	says   bool   // what it says of itself counts
 	copied string // stands for what its triggers copy of the build context
 	silent bool   // its registry did not say, which it may the next time
 }
@@ -107,10 +107,10 @@ func (c *Cache) Bases(ctx context.Context, found *devcontainer.Configuration, wa
 	}
 	starts := found.Starts()
 	for _, name := range found.Bases() {
-		add(Base{Name: name, starts: slices.Contains(starts, name)})
+		add(Base{Name: name, says: slices.Contains(starts, name)})
 	}
 	for _, name := range found.Features() {
-		add(Base{Name: name, Feature: true})
+		add(Base{Name: name, Feature: true, says: true})
 	}
 	for asked := 0; asked < len(all); {
 		if len(all) > maxBases {
@@ -122,7 +122,7 @@ func (c *Cache) Bases(ctx context.Context, found *devcontainer.Configuration, wa
 		asked = len(all)
 		for i, err := range c.ask(limited, all[first:asked]) {
 			b := all[first+i]
-			if err == nil && b.starts {
+			if err == nil && b.says && !b.Feature {
 				var images []string
 				images, b.copied, err = found.Triggered(b.Triggers)
 				b.silent = err != nil
@@ -137,7 +137,7 @@ func (c *Cache) Bases(ctx context.Context, found *devcontainer.Configuration, wa
 				continue
 			}
 			for _, name := range devcontainer.DependsOn(b.Metadata) {
-				add(Base{Name: name, Feature: true, within: true})
+				add(Base{Name: name, Feature: true, says: true, within: true})
 			}
 		}
 	}
@@ -207,7 +207,7 @@ func (c *Cache) learn(ctx context.Context, ref name.Reference, b *Base) error {
 		}
 		b.Digest = d.Digest.String()
 	}
-	if !b.Feature && !b.starts {
+	if !b.says {
 		return nil
 	}
 	d, err := remote.Get(ref.Context().Digest(b.Digest), options...)
@@ -242,6 +242,35 @@ func (c *Cache) learn(ctx context.Context, ref name.Reference, b *Base) error {
 func hosted(name string) bool {
 	host, _, ok := strings.Cut(name, "/")
 	return ok && !strings.Contains(name, "://") && (host == "localhost" || strings.ContainsAny(host, ".:"))
+}
+
+// Unmoved asks after a build whether the names of images and features stand for what they
+// stood for when the key was made. A builder of its own, and the CLI for features, ask the
+// registries themselves. If something has moved, or can't be asked any more, warn is told,
+// and what was built may not be kept under that key, for a name can move back.
+func (c *Cache) Unmoved(ctx context.Context, all Bases, warn func(text string)) (ok bool) {
+	limited, cancel := context.WithTimeout(ctx, c.limits.lookup)
+	defer cancel()
+	var now, before Bases
+	for _, b := range all {
+		if b.Digest != "" {
+			before = append(before, b)
+			now = append(now, Base{Name: b.Name, Feature: b.Feature})
+		}
+	}
+	ok = true
+	for i, err := range c.ask(limited, now) {
+		switch name := now[i].Name; {
+		case err != nil:
+			warn(fmt.Sprintf("What %s stands for could not be learned again after the build (%v). What was built is not kept.", name, err))
+		case now[i].Digest != before[i].Digest:
+			warn(fmt.Sprintf("%s has moved during the build, from %s to %s. What was built is not kept.", name, before[i].Digest, now[i].Digest))
+		default:
+			continue
+		}
+		ok = false
+	}
+	return ok
 }
 
 // Provide makes a build start from these very images, which it takes from the engine where

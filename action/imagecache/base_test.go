@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -239,5 +240,56 @@ func TestFeaturesWithoutEndAreNotFollowed(t *testing.T) {
 	key, loose := all.Keys(func(bases string) string { return bases })
 	if key != loose || len(warned) == 0 || !strings.Contains(warned[len(warned)-1], "more than 100") {
 		t.Errorf("%d bases, keys of %d and %d bytes, %d warnings", len(all), len(key), len(loose), len(warned))
+	}
+}
+
+// Who builds asks the registries again, and so may get what has moved since the key was
+// made. That image is not kept under the key; nor is one that nobody can compare.
+func TestWhatMovedDuringTheBuildIsNotKept(t *testing.T) {
+	t.Parallel()
+	for about, c := range map[string]struct {
+		meanwhile func(t *testing.T, host string, away *atomic.Bool)
+		told      string // empty: all is as it was
+	}{
+		"nothing":          {func(*testing.T, string, *atomic.Bool) {}, ""},
+		"the base":         {func(t *testing.T, host string, _ *atomic.Bool) { publish(t, host+"/base:1", v1.Config{User: "b"}) }, "/base:1 has moved"},
+		"a pinned one":     {func(t *testing.T, host string, _ *atomic.Bool) { publish(t, host+"/pinned:1", v1.Config{User: "b"}) }, ""},
+		"the feature":      {func(t *testing.T, host string, _ *atomic.Bool) { feature(t, host+"/outer:1", `{"id": "b"}`) }, "/outer:1 has moved"},
+		"what comes along": {func(t *testing.T, host string, _ *atomic.Bool) { feature(t, host+"/inner:1", `{"id": "b"}`) }, "/inner:1 has moved"},
+		"nobody knows":     {func(_ *testing.T, _ string, away *atomic.Bool) { away.Store(true) }, "could not be learned again"},
+	} {
+		t.Run(about, func(t *testing.T) {
+			t.Parallel()
+			var away atomic.Bool
+			inner := ocireg.New(ocireg.Logger(nolog))
+			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if away.Load() {
+					http.Error(w, "not today", http.StatusForbidden)
+					return
+				}
+				inner.ServeHTTP(w, r)
+			}))
+			t.Cleanup(s.Close)
+			host := strings.TrimPrefix(s.URL, "http://")
+			publish(t, host+"/base:1", v1.Config{})
+			publish(t, host+"/pinned:1", v1.Config{})
+			pinned, err := remote.Head(reference(t, host+"/pinned:1"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			feature(t, host+"/outer:1", `{"dependsOn": {"`+host+`/inner:1": {}}}`)
+			feature(t, host+"/inner:1", `{}`)
+			cache := newWorld(t).open(onARM)
+			all := cache.Bases(t.Context(), configuration(t, map[string]string{
+				".devcontainer.json": `{"build": {"dockerfile": "Dockerfile"}, "features": {"` + host + `/outer:1": {}}}`,
+				"Dockerfile":         "FROM " + host + "/base:1\nCOPY --from=" + host + "/pinned:1@" + pinned.Digest.String() + " / /\nRUN --mount=from=$X true\n",
+			}), func(string) {})
+			c.meanwhile(t, host, &away)
+			var warned []string
+			ok := cache.Unmoved(t.Context(), all, func(text string) { warned = append(warned, text) })
+			if text := strings.Join(warned, "\n"); ok != (c.told == "") || !strings.Contains(text, c.told) || ok && text != "" {
+				t.Errorf("unmoved is %v, warned %q", ok, warned)
+			}
+		})
 	}
 }

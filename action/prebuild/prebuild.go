@@ -153,9 +153,14 @@ func (j *job) keep(ctx context.Context, tree string, found *devcontainer.Configu
 	if !cache.Provide(ctx, bases, warn) {
 		return "", &runapi.Error{Code: imagecache.CodePull, What: "The images that " + found.Path + " is built on can't be had as they are at their registries.", Next: "See the warnings above, and start the workflow again."}
 	}
-	if err := j.make(ctx, cli, cache, tree, found, key, loose); err != nil {
+	built, err := j.make(ctx, cli, cache, tree, found, key)
+	if err != nil {
 		return "", err
 	}
+	if !cache.Unmoved(ctx, bases, warn) {
+		return "", &runapi.Error{Code: imagecache.CodePush, What: "The image of " + found.Path + " was built, and is not kept: what it is built on is not what it was.", Next: "See the warnings above, and start the workflow again."}
+	}
+	cache.Push(built.ID, key, loose)
 	cache.Close(ctx)
 	push := j.steps[runapi.KindCachePush]
 	if push.Code != "" {
@@ -165,12 +170,12 @@ func (j *job) keep(ctx context.Context, tree string, found *devcontainer.Configu
 	return Built, nil
 }
 
-// make builds the image and begins to push it.
-func (j *job) make(ctx context.Context, cli devcontainer.CLI, cache *imagecache.Cache, tree string, found *devcontainer.Configuration, key, loose string) error {
+// make builds the image.
+func (j *job) make(ctx context.Context, cli devcontainer.CLI, cache *imagecache.Cache, tree string, found *devcontainer.Configuration, key string) (devcontainer.Built, error) {
 	env, done, err := cache.Login(ctx)
 	defer done()
 	if err != nil {
-		return err // what can't be pushed need not be built
+		return devcontainer.Built{}, err // what can't be pushed need not be built
 	}
 	building := cli
 	building.Environ = append(building.Environ, env...)
@@ -178,13 +183,9 @@ func (j *job) make(ctx context.Context, cli devcontainer.CLI, cache *imagecache.
 	built, err := building.Build(ctx, tree, found, "anvil-env:"+key, cache.From(ctx), cache.To(ctx, key, true))
 	j.log.EndGroup()
 	if err != nil {
-		return err
+		return devcontainer.Built{}, err
 	}
-	if err := devcontainer.RefuseMetadata("the image of "+found.Path, built.Metadata, j.allow); err != nil {
-		return err
-	}
-	cache.Push(built.ID, key, loose)
-	return nil
+	return built, devcontainer.RefuseMetadata("the image of "+found.Path, built.Metadata, j.allow)
 }
 
 func (j *job) took() time.Duration { return time.Since(j.started).Round(100 * time.Millisecond) }

@@ -129,7 +129,7 @@ func (j *job) image(ctx context.Context, dir string, found *devcontainer.Configu
 	if err := devcontainer.RefuseMetadata("the image of "+found.Path, built.Metadata, j.assignment.Environment.Allow); err != nil {
 		return devcontainer.Built{}, err
 	}
-	if keep {
+	if keep && cache.Unmoved(ctx, bases, j.warnBase) {
 		cache.Push(built.ID, key, loose)
 	}
 	e.Image = built.ID
