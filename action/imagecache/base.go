@@ -92,10 +92,11 @@ const maxBases = 100
 // Bases asks what the names of images and features stand for, and those that they name in
 // turn: features that a feature depends on, and images that the ONBUILD of an image copies
 // from. It takes no longer than a lookup. Where something can't be known, warn is told what
-// it means. A cache that keeps nothing asks nobody: nothing of it can grow old.
+// it means. With a cache that keeps nothing, digests are left out and nobody is warned:
+// nothing of it can grow old, and there is only [Bases.Refuse] to ask for.
 func (c *Cache) Bases(ctx context.Context, found *devcontainer.Configuration, warn func(text string)) Bases {
 	if !c.On() {
-		return nil
+		warn = func(string) {}
 	}
 	limited, cancel := context.WithTimeout(ctx, c.limits.lookup)
 	defer cancel()
@@ -139,6 +140,11 @@ func (c *Cache) Bases(ctx context.Context, found *devcontainer.Configuration, wa
 			for _, name := range devcontainer.DependsOn(b.Metadata) {
 				add(Base{Name: name, Feature: true, says: true, within: true})
 			}
+		}
+	}
+	if !c.On() {
+		for i := range all {
+			all[i].Digest, all[i].copied, all[i].silent = "", "", false
 		}
 	}
 	return all

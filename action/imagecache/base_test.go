@@ -178,6 +178,26 @@ func TestWhatBasesAskForIsRefusedBeforeTheBuild(t *testing.T) {
 	}
 }
 
+// Where nothing is kept, refusing is all that registries are asked for: what they say makes
+// no key, is not provided, and is not missed.
+func TestWithoutACacheBasesAreRefusedToo(t *testing.T) {
+	t.Parallel()
+	host := others(t)
+	publish(t, host+"/base:1", v1.Config{OnBuild: []string{"RUN --network=host id"}})
+	found := configuration(t, map[string]string{
+		".devcontainer.json": `{"build": {"dockerfile": "Dockerfile"}}`, "Dockerfile": "FROM " + host + "/base:1\nCOPY --from=" + host + "/gone:1 / /\n",
+	})
+	cache := None(Options{Platform: "linux/arm64"})
+	warn := func(text string) { t.Errorf("warned: %s", text) }
+	all := cache.Bases(t.Context(), found, warn)
+	if err := all.Refuse(found, nil); err == nil || !strings.Contains(err.Error(), "RUN --network") {
+		t.Errorf("refused with %v", err)
+	}
+	if !cache.Provide(t.Context(), all, warn) || !cache.Unmoved(t.Context(), all, warn) || len(all.Told()) > 0 {
+		t.Errorf("without a cache there is something to do with %+v", all)
+	}
+}
+
 // The ONBUILD of a base copies files of the repository: these are in the key, others are not.
 func TestWhatTheTriggersOfABaseCopyIsInTheKey(t *testing.T) {
 	t.Parallel()
