@@ -17,7 +17,7 @@ import (
 )
 
 // ACP is the engine for agents that speak the Agent Client Protocol on their standard
-// input and output, such as `opencode acp`, which is the one that is tried. The runner
+// input and output, such as `opencode acp` and `gemini --acp`, which are tried. The runner
 // is the client: it starts or loads a session in the tree, gives it the prompt, and
 // ends it.
 //
@@ -26,11 +26,11 @@ import (
 // those of the tree, and no others.
 //
 // The model's address and token are in the variables that OpenAI's and Anthropic's
-// libraries read: an agent that asks its model in another way, as Gemini CLI does by
-// generateContent, has none. The base commit's instructions stand before the prompt.
+// libraries read. The base commit's instructions stand before the prompt.
 //
 // Known gap: the protocol has no word for an agent's own settings, so those of the
-// repository are off only if its command line says so. OpenCode is told (acp_known.go).
+// repository are off only if its command line says so. OpenCode and Gemini CLI are told
+// (acp_known.go).
 type ACP struct{}
 
 // Conversation is what agents that are known keep of their sessions, and the directory
@@ -207,6 +207,8 @@ func (t *acpTurn) open(ctx context.Context, can acp.AgentCapabilities) (acp.Sess
 	servers := []acp.McpServer{}
 	switch tools := t.work.Tools; {
 	case tools.URL == "":
+	case knownAs(t.work.Engine).noTools:
+		t.tell(Event{Kind: runapi.KindWarning, Text: "The agent connects to no tools where it may not use the repository's settings; it works without those of Anvil."})
 	case can.McpCapabilities.Http:
 		servers = append(servers, acp.McpServer{Http: &acp.McpServerHttpInline{
 			Type: "http", Name: "anvil", Url: tools.URL,

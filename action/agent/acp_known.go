@@ -14,7 +14,7 @@ import (
 // known are settings of agents that speak the protocol and are tried with it, by the
 // name of their program. The protocol has no word for where the model is, nor for which
 // settings count, so each is told in its own: by variables, and by files below its home.
-var known = map[string]acquaintance{"opencode": {tell: opencode}, "gemini": {tell: gemini, ready: geminiAside, ownFiles: true}}
+var known = map[string]acquaintance{"opencode": {tell: opencode}, "gemini": {tell: gemini, ready: geminiAside, ownFiles: true, noTools: true}}
 
 // acquaintance is what is known of an agent.
 type acquaintance struct {
@@ -25,6 +25,8 @@ type acquaintance struct {
 	// ownFiles says that it reads and writes the tree itself. Gemini CLI could ask the client
 	// for it, and takes the answer that a file is not there for a failure.
 	ownFiles bool
+	// noTools says that it can't be given tools.
+	noTools bool
 }
 
 // knownAs is what is known of an engine's agent.
