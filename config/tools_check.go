@@ -36,6 +36,9 @@ func (c *Config) checkTools(ps *Problems) {
 			if !toolName.MatchString(t) {
 				ps.add(CodeTools, at+".tools", "Use the name that the server has for it", "%q is not a tool's name", t)
 			}
+			if name := s.Name + "_" + t; slices.Contains(OwnTools, name) {
+				ps.add(CodeTools, at+".name", "Give the server another name", "%q is a tool of this server's own, which one of yours would stand for", name)
+			}
 			known = append(known, s.Name+"_"+t)
 		}
 		for n, h := range s.Headers {

@@ -28,6 +28,7 @@ func TestToolServers(t *testing.T) {
 		"tools: {quotas: {get_task: -1}}":                                                                                           "out of range",
 		"tools: {servers: [{name: Docs, url: 'https://a.example', tools: [a]}]}":                                                    `"Docs" is no name`,
 		"tools: {servers: [{name: docs, url: 'ftp://a.example', tools: [a]}]}":                                                      "is not an https address",
+		"tools: {servers: [{name: get, url: 'https://a.example', tools: [list, task]}]}":                                            `"get_task" is a tool of this server's own`,
 		"tools: {servers: [{name: docs, url: 'https://a.example'}]}":                                                                "List the tools that agents may use",
 		"tools: {servers: [{name: docs, url: 'http://a.example', tools: [a], headers: [{header: A, value_env: ANVIL_TEST_DOCS}]}]}": "tokens would travel unencrypted",
 		"tools: {servers: [{name: docs, url: 'https://a.example', tools: [a], headers: [{header: A}]}]}":                            "missing",

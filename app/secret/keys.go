@@ -9,10 +9,13 @@ import (
 // repeat them, longer ones first: one may be the beginning of another.
 type Keys [][]byte
 
+// shortest is how long a value is at least that is hidden, in bytes.
+const shortest = 8
+
 // Add adds a value, unless it is so short that it is no secret, and would be found
 // everywhere.
 func (k *Keys) Add(value string) {
-	if len(value) >= 8 {
+	if len(value) >= shortest {
 		*k = append(*k, []byte(value))
 		slices.SortFunc(*k, func(a, b []byte) int { return len(b) - len(a) })
 	}

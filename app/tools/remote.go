@@ -2,6 +2,7 @@ package tools
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -147,13 +148,18 @@ func (r *Remote) leaveOut(tool, why string, log *slog.Logger) {
 	log.Warn("a tool is left out", "server", r.Name, "tool", tool, "cause", why)
 }
 
-// keys are the remote's secrets: each header's value, and what follows the scheme in
-// it, such as Bearer.
+// keys are the remote's secrets: each header's value, what follows the scheme in it, such
+// as Bearer, and the password in that of the scheme Basic; encoded, too.
 func (r *Remote) keys() (all secret.Keys) {
 	for _, value := range r.Headers {
-		_, bare, _ := strings.Cut(value, " ")
-		all.Add(value)
-		all.Add(strings.TrimSpace(bare))
+		scheme, bare, _ := strings.Cut(value, " ")
+		bare = strings.TrimSpace(bare)
+		all.AddEncoded(value)
+		all.AddEncoded(bare)
+		if login, err := base64.StdEncoding.DecodeString(bare); err == nil && strings.EqualFold(scheme, "Basic") {
+			_, password, _ := strings.Cut(string(login), ":")
+			all.AddEncoded(password)
+		}
 	}
 	return all
 }

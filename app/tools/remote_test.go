@@ -3,12 +3,15 @@ package tools_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -33,6 +36,15 @@ type library struct {
 	free    chan struct{} // what it answers waits for this, if set
 }
 
+// guises are the secret as a server could repeat it encoded. In URLs it stands with a space.
+func guises(sent string) []string {
+	bare := strings.TrimPrefix(sent, "Bearer ")
+	return []string{
+		base64.StdEncoding.EncodeToString([]byte(sent)), base64.RawURLEncoding.EncodeToString([]byte("ab" + bare)), hex.EncodeToString([]byte(bare)),
+		url.QueryEscape(bare), url.PathEscape(bare),
+	}
+}
+
 const librarySecret = "Bearer the library's own secret"
 
 func newLibrary(t *testing.T) *library {
@@ -52,7 +64,7 @@ func newLibrary(t *testing.T) *library {
 			return nil, nil, errors.New("it failed with " + sent)
 		}
 		return &mcp.CallToolResult{Content: []mcp.Content{
-			&mcp.TextContent{Text: "sent: " + sent + " of " + r.Extra.Header.Get("X-Org")}, &mcp.EmbeddedResource{Resource: &mcp.ResourceContents{URI: "a:b", Text: strings.TrimPrefix(sent, "Bearer ")}},
+			&mcp.TextContent{Text: strings.Join(guises(sent), " ")}, &mcp.TextContent{Text: "sent: " + sent + " of " + r.Extra.Header.Get("X-Org")}, &mcp.EmbeddedResource{Resource: &mcp.ResourceContents{URI: "a:b", Text: strings.TrimPrefix(sent, "Bearer ")}},
 		}}, map[string]any{"headers": []string{sent}, sent: true}, nil
 	})
 	mcp.AddTool(server, &mcp.Tool{Name: "burn", Description: "Burns it down."}, answer)
@@ -276,7 +288,9 @@ func TestAServerThatRepeatsItsSecret(t *testing.T) {
 		t.Errorf("a tool that it does not know: %s", text)
 	}
 	told = append(told, w.log.String()...)
-	if strings.Contains(string(told), "own secret") {
-		t.Errorf("told: %s", told)
+	for _, guise := range append(guises(librarySecret), "own secret") {
+		if strings.Contains(string(told), guise) {
+			t.Errorf("told %s: %s", guise, told)
+		}
 	}
 }
