@@ -9,11 +9,12 @@ import (
 )
 
 // clearance deletes what is kept for a time only: what rows no longer hold but the
-// database's log still does, sessions whose retention is over,
+// database's log still does, sessions and prompts whose retention is over,
 // and stored bytes that no row refers to.
 type clearance struct {
 	store interface {
 		ForgetArchives(ctx context.Context, before time.Time) (int64, error)
+		ForgetPrompts(ctx context.Context, before time.Time) (int64, error)
 		ForgetImages(ctx context.Context, since time.Time) (int64, error)
 		StoredDigests(ctx context.Context) (map[string]bool, error)
 		ForgetOffers(ctx context.Context) error
@@ -44,6 +45,10 @@ func (c *clearance) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	prompts, err := c.store.ForgetPrompts(ctx, now.Add(-c.retention))
+	if err != nil {
+		return err
+	}
 	images, err := c.store.ForgetImages(ctx, now.Add(-c.images))
 	if err != nil {
 		return err
@@ -66,8 +71,8 @@ func (c *clearance) run(ctx context.Context) error {
 		deleted, freed = deleted+1, freed+i.Size
 		return c.blobs.Delete(digest)
 	})
-	if forgotten+images+int64(deleted) > 0 {
-		c.log.Info("cleared away", "archives", forgotten, "images", images, "blobs", deleted, "bytes", freed)
+	if forgotten+prompts+images+int64(deleted) > 0 {
+		c.log.Info("cleared away", "archives", forgotten, "prompts", prompts, "images", images, "blobs", deleted, "bytes", freed)
 	}
 	return err
 }

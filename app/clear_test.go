@@ -16,6 +16,7 @@ type attic struct {
 	wanted  map[string]bool
 	stored  map[string]time.Time
 	before  time.Time
+	prompts time.Time // before which what was said to models was forgotten
 	deleted []string
 	forgot  bool
 	err     error
@@ -23,6 +24,11 @@ type attic struct {
 
 func (a *attic) ForgetArchives(_ context.Context, before time.Time) (int64, error) {
 	a.before = before
+	return 0, nil
+}
+
+func (a *attic) ForgetPrompts(_ context.Context, before time.Time) (int64, error) {
+	a.prompts = before
 	return 0, nil
 }
 
@@ -81,6 +87,8 @@ func TestClearance(t *testing.T) {
 		}
 		if want := now.Add(-test.retention); !a.before.Equal(want) {
 			t.Errorf("%s: forgot what was stored before %s, not %s", name, a.before, want)
+		} else if !a.prompts.Equal(want) {
+			t.Errorf("%s: forgot prompts from before %s, not %s", name, a.prompts, want)
 		}
 	}
 }

@@ -53,7 +53,8 @@ type Gateway struct {
 	Prices []Price `yaml:"prices"`
 
 	// StorePrompts keeps what runs send to models and what these answer, as files
-	// in data_dir. Default: false; nothing of it is kept.
+	// in data_dir, for sessions.retention from each call on, also once this is taken
+	// back. They are not encrypted. Default: false; nothing of it is kept.
 	StorePrompts bool `yaml:"store_prompts"`
 }
 

@@ -20,7 +20,8 @@ type Sessions struct {
 
 	// Retention is how long they are kept after the last run that saved something.
 	// Default: 720h, thirty days. After it a thread goes on from its branch alone,
-	// with a new conversation.
+	// with a new conversation. What gateway.store_prompts keeps is deleted after the same
+	// time.
 	Retention time.Duration `yaml:"retention"`
 }
 

@@ -561,6 +561,10 @@ type Event struct {
 // KindMessage is the runner's event of words that an agent says while it works.
 const KindMessage = "engine.message"
 
+// PromptArtifact begins the names of artifacts with what was said to a model or by it, which
+// are kept if the operator wants it, and only for a time. No artifact of a runner's does.
+const PromptArtifact = "model-"
+
 // KindEngine is the runner's event of the engine's version, told as soon as it is known: of
 // a run that never comes to its end nothing else would tell it.
 const KindEngine = "engine"

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/seed-bc0cc349/anvil/app/anvil"
 )
 
 // keptMost bounds what is kept of one answer.
@@ -29,7 +31,7 @@ func (g *Gateway) file(c *call) {
 		name    string
 		content []byte
 	}{{"request", c.request.body}, {"answer", c.answer.Bytes()}} {
-		name := fmt.Sprintf("model-%d-%s", c.row.ID, part.name)
+		name := fmt.Sprintf("%s%d-%s", anvil.PromptArtifact, c.row.ID, part.name)
 		if err := g.keep(ctx, c.row.Run, name, bytes.NewReader(part.content)); err != nil {
 			g.log.Error("what was said to a model could not be kept", "run", c.row.Run, "name", name, "error", err)
 			return

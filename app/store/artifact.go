@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/seed-bc0cc349/anvil/app/anvil"
 )
@@ -27,6 +28,16 @@ func (s *Store) SaveArtifact(ctx context.Context, id anvil.RunID, name, digest s
 			id, name, digest, size, micros(s.now()))
 		return err
 	})
+}
+
+// ForgetPrompts drops what was said to models, of calls before a time, and reports how many
+// artifacts there were. The stored bytes are for whoever clears away what nothing refers to.
+func (s *Store) ForgetPrompts(ctx context.Context, before time.Time) (int64, error) {
+	n, err := s.remove(ctx, `DELETE FROM artifacts WHERE substr(name, 1, length($1)) = $1 AND stored_at < $2`, anvil.PromptArtifact, micros(before))
+	if err != nil {
+		return 0, fmt.Errorf("forget prompts: %w", err)
+	}
+	return n, nil
 }
 
 // Artifact returns the digest of a run's artifact, or [anvil.ErrNotFound].

@@ -326,3 +326,31 @@ func TestAnImageIsItsRepositorys(t *testing.T) {
 		t.Errorf("forgot %d, %v", n, err)
 	}
 }
+
+// What was said to models is kept for a time; what a run handed over stays, and so do bytes
+// that both have.
+func TestPromptsAreKeptForATime(t *testing.T) {
+	t.Parallel()
+	s, _ := open(t)
+	run := anvil.RunIDFor(task(t, s, "d1", 1).ID, 1)
+	for name, digest := range map[string]string{
+		"model-1-request": "sha256:said", "model-1-answer": "sha256:both", "log": "sha256:both", "bundle": "sha256:bundle",
+	} {
+		if err := s.SaveArtifact(t.Context(), run, name, digest, 1, func(anvil.Run) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, step := range []struct {
+		before    time.Time
+		forgotten int64
+		wanted    int
+	}{{time.Now().Add(-time.Hour), 0, 3}, {time.Now().Add(time.Hour), 2, 2}, {time.Now().Add(time.Hour), 0, 2}} {
+		n, err := s.ForgetPrompts(t.Context(), step.before)
+		if err != nil || n != step.forgotten {
+			t.Errorf("forgot %d, %v; want %d", n, err, step.forgotten)
+		}
+		if wanted, err := s.StoredDigests(t.Context()); err != nil || len(wanted) != step.wanted || !wanted["sha256:both"] || !wanted["sha256:bundle"] {
+			t.Errorf("stored %v, %v", wanted, err)
+		}
+	}
+}
