@@ -313,6 +313,8 @@ func TestRefusedStarts(t *testing.T) {
 		{"a model without a price", strings.Replace(least, "[agent]", "[agent], models: [nameless]", 1) + "budgets: [{scope: run, usd: 1}]\ngateway: {upstreams: [{name: a, protocols: [chat], base_url: 'http://a.example'}]}\n", CodeValue, []string{"nameless", "gateway.prices"}},
 		{"a cheaper model that nobody serves", served("[small]", "{small: a}", "") + "budgets: [{scope: run, tokens: 1, on_limit: cheaper}]\n", CodeConflict, []string{"gateway.cheaper_models.small", "no upstream serves tiny", "models"}},
 		{"a cheaper model by another interface", strings.Replace(served("[small]", "{small: a}", "{tiny: b}"), "command: [agent]", "kind: codex", 1), CodeConflict, []string{"gateway.cheaper_models.small", "no upstream that speaks responses serves tiny"}},
+		{"a model that nobody asks for", served("[smal, large]", "{}", ""), CodeConflict, []string{"gateway.cheaper_models.small", "no engine", "Did you mean smal?", "small_models"}},
+		{"a model that nobody asks for anywhere", strings.Replace(least, "[agent]", "[agent], models: [large]", 1) + "gateway: {cheaper_models: {claude-opsu-5: claude-haiku-4-5}}\n", CodeConflict, []string{"gateway.cheaper_models.claude-opsu-5", "no engine"}},
 		{"a model that nobody serves", served("[small, large]", "{small: a, tiny: b}", ""), CodeConflict, []string{"engines.sample.models", "no upstream serves large"}},
 		{"a small model that nobody serves", served("[small]", "{small: a, tiny: b}", "") + "  small_models: [little]\n", CodeConflict, []string{"gateway.small_models", "no upstream serves little"}},
 		{"a model by another interface", strings.Replace(served("[small, large]", "{small: a, tiny: b}", "{large: b}"), "command: [agent]", "kind: codex", 1), CodeConflict, []string{"engines.sample.models", "no upstream that speaks responses serves large"}},
@@ -360,12 +362,13 @@ func served(engine, responses, messages string) string {
 func TestModelsThatAreServed(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
-		"each by name":                    served("[small, large]", "{small: a, large: b, tiny: c}", ""),
-		"an upstream of any model":        served("[small, large]", "{}", ""),
-		"by either interface":             served("[small, large]", "{small: a}", "{large: b, tiny: c}"),
-		"an engine that is not relayed":   strings.Replace(served("[opus]", "{small: a, tiny: b}", ""), "command: [agent]", "kind: claude", 1),
-		"no upstream at all":              strings.Replace(least, "[agent]", "[agent], models: [large]", 1),
-		"a model that no engine asks for": served("[large]", "{large: a}", "{tiny: b}"),
+		"each by name":                     served("[small, large]", "{small: a, large: b, tiny: c}", ""),
+		"an upstream of any model":         served("[small, large]", "{}", ""),
+		"by either interface":              served("[small, large]", "{small: a}", "{large: b, tiny: c}"),
+		"an engine that is not relayed":    strings.Replace(served("[opus, small]", "{small: a, tiny: b}", ""), "command: [agent]", "kind: claude", 1),
+		"no upstream at all":               strings.Replace(least, "[agent]", "[agent], models: [large]", 1),
+		"a model that no engine asks for":  served("[large]", "{large: a}", "{tiny: b}") + "  prices: [{model: 'sma*', input: 1, output: 1}]\n",
+		"a small model with a cheaper one": served("[large]", "{large: a, small: b, tiny: c}", "") + "  small_models: [small]\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

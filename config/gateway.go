@@ -45,7 +45,8 @@ type Gateway struct {
 
 	// CheaperModels names for a model the one that takes its place once four fifths of
 	// a budget with on_limit: cheaper are used. Default: none. An upstream has to have it;
-	// where a repository's rules do not permit it, the run goes on with its own.
+	// where a repository's rules do not permit it, the run goes on with its own. The
+	// model itself has to be one that an engine may ask for, or to have a price.
 	CheaperModels map[string]string `yaml:"cheaper_models"`
 
 	// Prices come before the table that is built in (config/prices.yaml), whose

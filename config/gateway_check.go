@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/seed-bc0cc349/anvil/config/strict"
 )
 
 func (c *Config) checkGateway(ps *Problems) {
@@ -63,6 +65,7 @@ func (c *Config) checkGateway(ps *Problems) {
 // asks that no upstream speaks to.
 func (c *Config) checkModels(ps *Problems) {
 	g := c.Gateway
+	c.checkCheaper(ps)
 	if len(g.Upstreams) == 0 {
 		return
 	}
@@ -99,6 +102,35 @@ func (c *Config) checkModels(ps *Problems) {
 			}
 		}
 	}
+}
+
+// checkCheaper wants each model that has a cheaper one to be one that engines ask for, or
+// that has a price, as one that is to be offered again may keep its line: under a misspelt
+// name a budget would end runs that it was to make cheaper.
+func (c *Config) checkCheaper(ps *Problems) {
+	known := slices.Clone(c.Gateway.SmallModels)
+	for _, name := range c.EngineNames() {
+		known = append(known, c.Engines[name].Models...)
+	}
+	table, err := c.PriceTable()
+	if err != nil {
+		return // checkPrices says so where prices count
+	}
+	for _, model := range slices.Sorted(maps.Keys(c.Gateway.CheaperModels)) {
+		if slices.Contains(known, model) || priced(table, model) {
+			continue
+		}
+		next := "Name it in the models of an engine or in gateway.small_models, or take it out here"
+		if near := strict.Nearest(model, known); near != "" {
+			next = "Did you mean " + near + "? " + next
+		}
+		ps.add(CodeConflict, "gateway.cheaper_models."+model, next, "no engine asks for %s, and it has no price", model)
+	}
+}
+
+// priced reports whether a row of the table is for the model.
+func priced(table []Price, model string) bool {
+	return slices.ContainsFunc(table, func(p Price) bool { ok, _ := path.Match(p.Model, model); return ok })
 }
 
 // speaks reports whether an upstream speaks the protocol; empty: there is any.
@@ -158,7 +190,7 @@ func (c *Config) checkPrices(ps *Problems) {
 	}
 	slices.Sort(models)
 	for _, model := range slices.Compact(models) {
-		if !slices.ContainsFunc(table, func(p Price) bool { ok, _ := path.Match(p.Model, model); return ok }) {
+		if !priced(table, model) {
 			ps.add(CodeValue, "gateway.prices", fmt.Sprintf("Add a row for it, such as {model: %q, input: 1, output: 5}; 0 if it costs nothing", model), "%s has no price, and there are budgets in US dollars", model)
 		}
 	}
