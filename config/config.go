@@ -224,7 +224,7 @@ type Engine struct {
 	// adapter was tried with, 0.169.0 for codex and 2.1.330 for claude; any for the
 	// other kinds. The word any turns the comparison off: what these programs print
 	// and accept changes often, so expect surprises. The version found is kept with
-	// each run that its runner hands back, either way. A program of the kind command
+	// each run from when its agent begins to work, either way. A program of the kind command
 	// is not asked for its version: any is the only word there.
 	Version string `yaml:"version"`
 

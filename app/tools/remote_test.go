@@ -294,3 +294,21 @@ func TestAServerThatRepeatsItsSecret(t *testing.T) {
 		}
 	}
 }
+
+// Of a name and a password in one header the password is a secret by itself.
+func TestAServerWithAPassword(t *testing.T) {
+	t.Parallel()
+	l := newLibrary(t)
+	const password = "a password: of ours"
+	login := "Basic " + base64.StdEncoding.EncodeToString([]byte("acme-web:"+password))
+	w := newWorld(t, func(s *tools.Server) {
+		s.Remotes = []*tools.Remote{{
+			Name: "docs", URL: l.URL, Headers: map[string]string{"Authorization": librarySecret, "X-Login": login}, Tools: []string{"search"},
+		}}
+	})
+	said := "acme-web, " + password + ", " + login
+	text, isError := w.ask(w.agent(w.working()), "docs_search", map[string]any{"words": said})
+	if want := "found: acme-web, " + strings.Repeat("*", len(password)) + ", " + strings.Repeat("*", len(login)); isError || text != want {
+		t.Errorf("answered %q", text)
+	}
+}
