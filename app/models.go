@@ -87,7 +87,7 @@ func upstreamsOf(cfg *config.Config) ([]gateway.Upstream, error) {
 	return all, nil
 }
 
-// keysOf are the keys of models and of tool servers, which must never be published. They are read anew,
+// keysOf are the secrets for other servers, which must never be published. They are read anew,
 // as the server does when it starts; one that cannot be read was not in use.
 func keysOf(cfg *config.Config) []inspect.Canary {
 	var all []inspect.Canary
@@ -105,6 +105,15 @@ func keysOf(cfg *config.Config) []inspect.Canary {
 		client, _ := cfg.LinearClientSecret()
 		signing, _ := cfg.LinearWebhookSecret()
 		all = append(all, inspect.Canary{Kind: "the client secret for Linear", Value: client}, inspect.Canary{Kind: "the webhook secret of Linear", Value: signing})
+	}
+	if cfg.Slack.Mode != "" {
+		bot, app, signing, _ := cfg.SlackTokens()
+		all = append(all, inspect.Canary{Kind: "the bot token for Slack", Value: bot}, inspect.Canary{Kind: "the app-level token for Slack", Value: app},
+			inspect.Canary{Kind: "the signing secret of Slack", Value: signing})
+	}
+	if cfg.GitHub.ClientID != "" {
+		client, _ := cfg.ClientSecret()
+		all = append(all, inspect.Canary{Kind: "the App's client secret", Value: client})
 	}
 	for i, s := range cfg.Tools.Servers {
 		headers, _ := cfg.ToolHeaders(i)

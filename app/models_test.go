@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -72,5 +74,39 @@ func TestARunGetsAllOfItsBudget(t *testing.T) {
 	}
 	if served != 5 || store.run.Problem == nil {
 		t.Errorf("%d calls of a dollar were served, and the run's problem is %v", served, store.run.Problem)
+	}
+}
+
+// Each secret that this server was given is looked for in what is to be published.
+func TestNoSecretOfOursIsPublished(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := func(name, value string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(value+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	secrets := map[string]string{
+		"client": "0123456789abcdef0123456789abcdef01234567", "signing": "abcdef0123456789abcdef0123456789",
+		"bot": "xoxb-" + "not-a-real-token-of-a-bot", "app": "xapp-" + "not-a-real-token-of-an-app",
+	}
+	cfg := &config.Config{}
+	cfg.GitHub.ClientID, cfg.GitHub.ClientSecretFile = "Iv1.0", file("client", secrets["client"])
+	cfg.Slack.Mode, cfg.Slack.BotTokenFile, cfg.Slack.SigningSecretFile = "http", file("bot", secrets["bot"]), file("signing", secrets["signing"])
+	cfg.Slack.AppTokenFile = file("app", secrets["app"])
+	modes := map[string][]string{"http": {"client", "bot", "signing"}, "socket": {"client", "bot", "app"}}
+	for mode, want := range modes {
+		cfg.Slack.Mode = mode
+		looked := map[string]bool{}
+		for _, canary := range keysOf(cfg) {
+			looked[canary.Value] = true
+		}
+		for _, name := range want {
+			if !looked[secrets[name]] {
+				t.Errorf("mode %s: the secret %s is not looked for", mode, name)
+			}
+		}
 	}
 }
