@@ -87,7 +87,7 @@ func upstreamsOf(cfg *config.Config) ([]gateway.Upstream, error) {
 	return all, nil
 }
 
-// keysOf are the secrets for other servers, which must never be published. They are read anew,
+// keysOf are the secrets for other servers and GitHub, which must never be published. They are read anew,
 // as the server does when it starts; one that cannot be read was not in use.
 func keysOf(cfg *config.Config) []inspect.Canary {
 	var all []inspect.Canary
@@ -110,6 +110,9 @@ func keysOf(cfg *config.Config) []inspect.Canary {
 		bot, app, signing, _ := cfg.SlackTokens()
 		all = append(all, inspect.Canary{Kind: "the bot token for Slack", Value: bot}, inspect.Canary{Kind: "the app-level token for Slack", Value: app},
 			inspect.Canary{Kind: "the signing secret of Slack", Value: signing})
+	}
+	if key, err := cfg.PrivateKeyPEM(); err == nil {
+		all = append(all, inspect.Canary{Kind: "the App's private key", Value: string(key)})
 	}
 	if cfg.GitHub.ClientID != "" {
 		client, _ := cfg.ClientSecret()

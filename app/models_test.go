@@ -2,6 +2,10 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
 	"io"
 	"log/slog"
 	"net/http"
@@ -92,16 +96,22 @@ func TestNoSecretOfOursIsPublished(t *testing.T) {
 		"client": "0123456789abcdef0123456789abcdef01234567", "signing": "abcdef0123456789abcdef0123456789",
 		"bot": "xoxb-" + "not-a-real-token-of-a-bot", "app": "xapp-" + "not-a-real-token-of-an-app",
 	}
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secrets["private key"] = strings.TrimSpace(string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})))
 	cfg := &config.Config{}
+	cfg.GitHub.PrivateKeyFile = file("private-key", secrets["private key"])
 	cfg.GitHub.ClientID, cfg.GitHub.ClientSecretFile = "Iv1.0", file("client", secrets["client"])
 	cfg.Slack.Mode, cfg.Slack.BotTokenFile, cfg.Slack.SigningSecretFile = "http", file("bot", secrets["bot"]), file("signing", secrets["signing"])
 	cfg.Slack.AppTokenFile = file("app", secrets["app"])
-	modes := map[string][]string{"http": {"client", "bot", "signing"}, "socket": {"client", "bot", "app"}}
+	modes := map[string][]string{"http": {"private key", "client", "bot", "signing"}, "socket": {"client", "bot", "app"}}
 	for mode, want := range modes {
 		cfg.Slack.Mode = mode
 		looked := map[string]bool{}
 		for _, canary := range keysOf(cfg) {
-			looked[canary.Value] = true
+			looked[strings.TrimSpace(canary.Value)] = true
 		}
 		for _, name := range want {
 			if !looked[secrets[name]] {
