@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed-bc0cc349/anvil/action/devcontainer"
 	"github.com/seed-bc0cc349/anvil/app/runapi"
 )
 
@@ -375,5 +376,57 @@ func TestDevcontainerCacheLogin(t *testing.T) {
 	}
 	if _, ok := w.at(fresh, host, func(o *Options) { o.Environ = append(o.Environ, "HOME="+home) }).Lookup(t.Context(), "private"); ok {
 		t.Error("found without a login")
+	}
+}
+
+// What real builders and the real CLI publish can be read: the instructions and the label of
+// a base as its builder keeps them, and what a feature depends on as the CLI publishes it.
+func TestDevcontainerBasesAsTheyArePublished(t *testing.T) {
+	first, registry := engineAt(t, "ANVIL_DEVCONTAINER_HOST"), os.Getenv("ANVIL_DEVCONTAINER_REGISTRY")
+	host := "localhost" + registry[strings.LastIndex(registry, ":"):] // where the CLI speaks plain HTTP
+	base, dir := registry+"/test/published:1", t.TempDir()
+	for name, text := range map[string]string{
+		"base/Dockerfile": "FROM " + os.Getenv("ANVIL_DEVCONTAINER_BASE") + "\nLABEL devcontainer.metadata='[{\"capAdd\": [\"SYS_ADMIN\"]}]'\n" +
+			"ONBUILD COPY --chown=1:1 \\\n  go.mod /w/\nONBUILD RUN --network=host id\n",
+		"src/outer/devcontainer-feature.json": `{"id": "outer", "name": "Outer", "version": "1.0.0", "dependsOn": {"` + host + `/test/features/inner:1": {}}}`,
+		"src/outer/install.sh":                "",
+		"src/inner/devcontainer-feature.json": `{"id": "inner", "name": "Inner", "version": "1.0.0", "privileged": true}`,
+		"src/inner/install.sh":                "",
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first.docker("build", "--quiet", "--tag", base, filepath.Join(dir, "base"))
+	first.docker("push", "--quiet", base)
+	publish := exec.CommandContext(t.Context(), os.Getenv("ANVIL_DEVCONTAINER_CLI"), "features", "publish", "--registry", host, "--namespace", "test/features", filepath.Join(dir, "src"))
+	if out, err := publish.CombinedOutput(); err != nil {
+		t.Fatalf("publish: %v\n%s", err, out)
+	}
+
+	files := map[string]string{
+		".devcontainer.json": `{"build": {"dockerfile": "Dockerfile"}, "features": {"` + host + `/test/features/outer:1": {}}}`,
+		"Dockerfile":         "FROM " + base + "\n", "go.mod": "a", "README.md": "a",
+	}
+	cache := newWorld(t).at(first, registry, func(o *Options) { o.Platform = devcontainer.Platform })
+	keyWith := func(changed string) string {
+		files[changed] = "b"
+		found := configuration(t, files)
+		all := cache.Bases(t.Context(), found, func(text string) { t.Errorf("warned: %s", text) })
+		for _, key := range [][]string{{"capAdd", "RUN --network", "privileged"}, {"RUN --network", "privileged"}, {"privileged"}} {
+			allowed := slices.DeleteFunc([]string{"capAdd", "RUN --network", "privileged"}, func(k string) bool { return slices.Contains(key, k) })
+			if err := all.Refuse(found, allowed); err == nil || !strings.Contains(err.Error(), key[0]) {
+				t.Errorf("with %q allowed it says %v, want %s refused", allowed, err, key[0])
+			}
+		}
+		return keyOf(all)
+	}
+	before := keyWith("other")
+	if keyWith("README.md") != before || keyWith("go.mod") == before {
+		t.Error("the key is not made of the one file that ONBUILD copies")
 	}
 }
