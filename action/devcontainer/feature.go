@@ -50,12 +50,15 @@ func (c *Configuration) features() (local, others []string) {
 // feature is what a local feature says of itself, as JSON; nil if that can't be read.
 func (c *Configuration) feature(id string) []byte {
 	text, err := readFile(c.root, path.Join(c.dir(), id, "devcontainer-feature.json"))
-	if err != nil {
-		return nil
+	if err == nil {
+		text, err = ReadFeature(text)
 	}
-	text, err = hujson.Standardize(text)
 	if err != nil {
 		return nil
 	}
 	return text
 }
+
+// ReadFeature reads a devcontainer-feature.json, which may have comments, and returns it as
+// JSON.
+func ReadFeature(text []byte) ([]byte, error) { return hujson.Standardize(text) }

@@ -1,11 +1,14 @@
 package imagecache
 
 import (
+	"archive/tar"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -225,11 +228,16 @@ func (c *Cache) learn(ctx context.Context, ref name.Reference, b *Base) error {
 		if err := json.Unmarshal(d.Manifest, &m); err != nil {
 			return fmt.Errorf("read its manifest: %w", err)
 		}
-		b.Metadata = []byte(m.Annotations["dev.containers.metadata"])
-		return nil
+		if b.Metadata = []byte(m.Annotations["dev.containers.metadata"]); len(b.Metadata) > 0 {
+			return nil
+		}
 	}
 	img, err := d.Image()
 	if err != nil {
+		return err
+	}
+	if b.Feature {
+		b.Metadata, err = unpacked(img)
 		return err
 	}
 	if m, err := img.Manifest(); err != nil || m.Config.Size > maxConfig {
@@ -241,6 +249,36 @@ func (c *Cache) learn(ctx context.Context, ref name.Reference, b *Base) error {
 	}
 	b.Metadata, b.Triggers = []byte(config.Config.Labels["devcontainer.metadata"]), config.Config.OnBuild
 	return nil
+}
+
+// unpacked reads what a feature says of itself in its archive, as it was published before
+// its manifest said it too.
+func unpacked(img v1.Image) ([]byte, error) {
+	layers, err := img.Layers()
+	if err != nil {
+		return nil, err
+	}
+	for _, layer := range layers {
+		text, err := layer.Uncompressed()
+		if err != nil {
+			return nil, err
+		}
+		defer text.Close()
+		for r := tar.NewReader(io.LimitReader(text, maxConfig)); ; {
+			h, err := r.Next()
+			if err != nil {
+				break // the end, or there is too much before it
+			}
+			if path.Clean(h.Name) == "devcontainer-feature.json" {
+				said, err := io.ReadAll(r)
+				if err != nil {
+					return nil, err
+				}
+				return devcontainer.ReadFeature(said)
+			}
+		}
+	}
+	return nil, errors.New("it does not say what it is")
 }
 
 // hosted reports whether a name begins with a registry, which a feature's never leaves out:

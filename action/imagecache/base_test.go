@@ -1,6 +1,8 @@
 package imagecache
 
 import (
+	"archive/tar"
+	"bytes"
 	"fmt"
 	"maps"
 	"net/http"
@@ -18,6 +20,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/static"
 
 	"github.com/seed-bc0cc349/anvil/action/devcontainer"
 )
@@ -240,6 +243,48 @@ func TestWhatFeaturesDependOnIsInTheKey(t *testing.T) {
 	feature(t, host+"/inner:1", `{"version": "1.0.1"}`)
 	if keyOf(learned(t, found)) == keyOf(all) {
 		t.Error("a feature that another depends on has moved, and the key is the same")
+	}
+}
+
+// Features that were published before registries were told what they say of themselves say
+// it in their archive only, which the CLI reads then.
+func TestWhatOldFeaturesSayIsReadInTheirArchive(t *testing.T) {
+	t.Parallel()
+	host := others(t)
+	old := func(as, text string) {
+		var packed bytes.Buffer
+		w := tar.NewWriter(&packed)
+		for _, file := range [][2]string{{"./install.sh", "id"}, {"./devcontainer-feature.json", text}} {
+			if err := w.WriteHeader(&tar.Header{Name: file[0], Mode: 0o600, Size: int64(len(file[1]))}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.Write([]byte(file[1])); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		img, err := mutate.AppendLayers(empty.Image, static.NewLayer(packed.Bytes(), "application/vnd.devcontainers.layer.v1+tar"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := remote.Write(reference(t, as), img); err != nil {
+			t.Fatal(err)
+		}
+	}
+	old(host+"/outer:1", `{"id": "outer", /* old */ "dependsOn": {"`+host+`/inner:1": {}}}`)
+	old(host+"/inner:1", `{"id": "inner", "securityOpt": ["seccomp=unconfined"],}`)
+	found := configuration(t, map[string]string{".devcontainer.json": `{"features": {"` + host + `/outer:1": {}}}`})
+	all := learned(t, found)
+	if err := all.Refuse(found, nil); len(all) != 2 || err == nil || !strings.Contains(err.Error(), "securityOpt") {
+		t.Errorf("it is built on %d, refused with %v", len(all), err)
+	}
+	feature(t, host+"/outer:1", "") // with nothing in it at all
+	var warned []string
+	newWorld(t).open(onARM).Bases(t.Context(), found, func(text string) { warned = append(warned, text) })
+	if len(warned) != 1 || !strings.Contains(warned[0], "it does not say what it is") {
+		t.Errorf("warned %q", warned)
 	}
 }
 
