@@ -1,7 +1,8 @@
 // Package devcontainer makes a repository's own dev container the environment of a run.
 //
 // A [Configuration] is found in a checkout of the base commit, and never in a tree that
-// an agent has written to. [Configuration.Refuse] refuses what would touch the host;
+// an agent has written to. [Configuration.Refuse] refuses what would touch the host, and
+// [Configuration.RefuseImage] and [RefuseFeature] what registries tell of what it is built on;
 // [Configuration.Inputs] collects what the image is built from, and [Key] turns that
 // into the name under which an image cache keeps it. A [CLI] builds the image with the
 // dev container reference CLI, [RefuseMetadata] looks at what came with features and base

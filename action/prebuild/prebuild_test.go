@@ -2,11 +2,21 @@ package prebuild
 
 import (
 	"bytes"
+	"io"
+	"log"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	ocireg "github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 )
 
 // What there is to say without an engine is said without one. With one: see
@@ -53,6 +63,50 @@ func TestPrebuildBeforeAnythingIsBuilt(t *testing.T) {
 				t.Errorf("exit code %d, and it said %q; want %d and %q", code, said, c.code, c.says)
 			}
 		})
+	}
+}
+
+// What a base asks for is known before it is built on, so nobody is asked to build.
+func TestAHostileBaseIsRefusedBeforeTheBuild(t *testing.T) {
+	t.Parallel()
+	registry := httptest.NewServer(ocireg.New(ocireg.Logger(log.New(io.Discard, "", 0))))
+	t.Cleanup(registry.Close)
+	host := strings.TrimPrefix(registry.URL, "http://")
+	base, err := mutate.Config(empty.Image, v1.Config{Labels: map[string]string{"devcontainer.metadata": `[{"privileged": true}]`}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref, err := name.ParseReference(host + "/base:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := remote.Write(ref, base); err != nil {
+		t.Fatal(err)
+	}
+	path, asked := only(t, "git"), filepath.Join(t.TempDir(), "asked")
+	for program, text := range map[string]string{
+		"devcontainer": "#!/bin/sh\n[ \"$1\" = --version ] && echo 0.89.0 && exit\necho \"$@\" >> " + asked + "\nexit 1\n",
+		"docker":       "#!/bin/sh\nexit 1\n",
+	} {
+		if err := os.WriteFile(filepath.Join(strings.TrimPrefix(path, "PATH="), program), []byte(text), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	env := jobOf(t, map[string]string{".devcontainer.json": `{"image": "` + host + `/base:1"}`})
+	env = append(env[1:], path, "ANVIL_REGISTRY="+host)
+	var said bytes.Buffer
+	if code := Run(t.Context(), Config{Environ: env, Out: &said}); code != 1 || !strings.Contains(said.String(), "::error::DEVC_FORBIDDEN: the image "+host+"/base:1: privileged is not allowed") {
+		t.Errorf("exit code %d, and it said %q", code, said.String())
+	}
+	if text, err := os.ReadFile(asked); err == nil {
+		t.Errorf("the CLI was asked for: %s", text)
+	}
+
+	// By the operator's word it is built on.
+	said.Reset()
+	Run(t.Context(), Config{Environ: append(env, "ANVIL_ALLOW=privileged"), Out: &said})
+	if strings.Contains(said.String(), "DEVC_FORBIDDEN") {
+		t.Errorf("with the operator's word it said %q", said.String())
 	}
 }
 
