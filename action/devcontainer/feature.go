@@ -23,6 +23,18 @@ func DependsOn(metadata []byte) []string {
 	return slices.Sorted(maps.Keys(said.DependsOn))
 }
 
+// Locked is the digest that the lock file has for a feature, which the CLI then takes of it,
+// whatever its tag stands for; empty if there is none.
+func (c *Configuration) Locked(feature string) (digest string) {
+	var lock struct {
+		Features map[string]struct{ Integrity string }
+	}
+	if json.Unmarshal(c.lock(), &lock) != nil {
+		return ""
+	}
+	return lock.Features[feature].Integrity
+}
+
 // features names the features that the image is built with, less those that only
 // registries know of: local ones, as they are named, and others, each in order. What local
 // ones depend on is among them.

@@ -68,11 +68,7 @@ func (in Inputs) KeyWith(bases string) string {
 // run with an old image. Neither has what .dockerignore leaves out.
 func (c *Configuration) Inputs() (Inputs, error) {
 	in := Inputs{Configuration: c.text}
-	lock := path.Join(c.dir(), "devcontainer-lock.json")
-	if strings.HasPrefix(path.Base(c.Path), ".") {
-		lock = path.Join(c.dir(), ".devcontainer-lock.json")
-	}
-	in.Lock, _ = readFile(c.root, lock)
+	in.Lock = c.lock()
 	if name, context := c.dockerfile(); name != "" {
 		text, err := readFile(c.root, name)
 		if err != nil {
@@ -95,6 +91,16 @@ func (c *Configuration) Inputs() (Inputs, error) {
 		}
 	}
 	return in, nil
+}
+
+// lock is the text of the lock file; nil if there is none.
+func (c *Configuration) lock() []byte {
+	name := "devcontainer-lock.json"
+	if strings.HasPrefix(path.Base(c.Path), ".") {
+		name = ".devcontainer-lock.json"
+	}
+	text, _ := readFile(c.root, path.Join(c.dir(), name))
+	return text
 }
 
 // files lists what is at places in a folder of the repository, less what is ignored.

@@ -33,6 +33,7 @@ type Base struct {
 	Metadata []byte
 	Triggers []string
 
+	locked string // the digest that the lock file has for a feature
 	within bool   // another of these named it
 	says   bool   // what it says of itself counts
 	copied string // stands for what its triggers copy of the build context
@@ -114,7 +115,7 @@ func (c *Cache) Bases(ctx context.Context, found *devcontainer.Configuration, wa
 		add(Base{Name: name, says: slices.Contains(starts, name)})
 	}
 	for _, name := range found.Features() {
-		add(Base{Name: name, Feature: true, says: true})
+		add(Base{Name: name, Feature: true, says: true, locked: found.Locked(name)})
 	}
 	for asked := 0; asked < len(all); {
 		if len(all) > maxBases {
@@ -141,7 +142,7 @@ func (c *Cache) Bases(ctx context.Context, found *devcontainer.Configuration, wa
 				continue
 			}
 			for _, name := range devcontainer.DependsOn(b.Metadata) {
-				add(Base{Name: name, Feature: true, says: true, within: true})
+				add(Base{Name: name, Feature: true, says: true, within: true, locked: found.Locked(name)})
 			}
 		}
 	}
@@ -187,13 +188,20 @@ func nameOf(b Base) (name.Reference, error) {
 	if err != nil {
 		return nil, errors.New("it is no name of an image")
 	}
-	return ref, nil
+	if b.locked == "" {
+		return ref, nil
+	}
+	locked, err := name.NewDigest(ref.Context().Name() + "@" + b.locked)
+	if err != nil {
+		return nil, errors.New("the lock file has no digest for it")
+	}
+	return locked, nil
 }
 
 // maxConfig bounds an image's configuration, which is read into memory.
 const maxConfig = 4 << 20
 
-// learn asks a name's own registry: for the digest, unless the name has that in it, and
+// learn asks a name's own registry: for the digest, unless the reference has that in it, and
 // where it counts for what that image or feature says of itself.
 func (c *Cache) learn(ctx context.Context, ref name.Reference, b *Base) error {
 	var keychain authn.Keychain = authn.DefaultKeychain
@@ -299,7 +307,7 @@ func (c *Cache) Unmoved(ctx context.Context, all Bases, warn func(text string)) 
 	for _, b := range all {
 		if b.Digest != "" {
 			before = append(before, b)
-			now = append(now, Base{Name: b.Name, Feature: b.Feature})
+			now = append(now, Base{Name: b.Name, Feature: b.Feature, locked: b.locked})
 		}
 	}
 	ok = true

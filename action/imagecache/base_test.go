@@ -246,6 +246,41 @@ func TestWhatFeaturesDependOnIsInTheKey(t *testing.T) {
 	}
 }
 
+// The CLI takes the version that the lock file has, of a feature and of what it depends on.
+// So that version is looked at, and where the tag has gone since makes no new key.
+func TestALockedFeatureIsTheOneOfTheLockFile(t *testing.T) {
+	t.Parallel()
+	host := others(t)
+	feature(t, host+"/inner:1", `{"id": "inner"}`)
+	feature(t, host+"/outer:1", `{"dependsOn": {"`+host+`/inner:1": {}}}`)
+	digest := func(name string) string {
+		d, err := remote.Head(reference(t, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d.Digest.String()
+	}
+	outer, inner := digest(host+"/outer:1"), digest(host+"/inner:1")
+	found := configuration(t, map[string]string{
+		".devcontainer.json": `{"features": {"` + host + `/outer:1": {}}}`,
+		".devcontainer-lock.json": fmt.Sprintf(`{"features": {"%[1]s/outer:1": {"version": "1.0.0", "resolved": "%[1]s/outer@%[2]s", "integrity": "%[2]s"},
+			"%[1]s/inner:1": {"version": "1.0.0", "resolved": "%[1]s/inner@%[3]s", "integrity": "%[3]s"}}}`, host, outer, inner),
+	})
+	before := learned(t, found)
+	feature(t, host+"/outer:1", `{"id": "outer", "privileged": true}`)
+	feature(t, host+"/inner:1", `{"id": "inner", "privileged": true}`)
+	after := learned(t, found)
+	if len(after) != 2 || after[0].Digest != outer || after[1].Digest != inner || keyOf(before) != keyOf(after) {
+		t.Errorf("it is built on %v, after %v", after.Told(), before.Told())
+	}
+	if err := after.Refuse(found, nil); err != nil {
+		t.Errorf("what it does not use is refused: %v", err)
+	}
+	if !newWorld(t).open(onARM).Unmoved(t.Context(), before, func(text string) { t.Errorf("warned: %s", text) }) {
+		t.Error("what is locked is said to have moved")
+	}
+}
+
 // Features that were published before registries were told what they say of themselves say
 // it in their archive only, which the CLI reads then.
 func TestWhatOldFeaturesSayIsReadInTheirArchive(t *testing.T) {
