@@ -114,6 +114,7 @@ func TestWhatTriggersCopy(t *testing.T) {
 		{"all", []string{"ADD . /w"}, []string{"go.mod", "go.sum"}, nil},
 		{"who knows", []string{"COPY $FILE /w/"}, []string{"go.mod", "go.sum"}, nil},
 		{"something new", []string{"NEW go.mod"}, []string{"go.mod", "go.sum"}, nil},
+		{"what follows a line that seems to go on", []string{`RUN echo \`, "COPY go.mod /w/"}, []string{"go.mod"}, nil},
 		{"other images", []string{"COPY --from=one / /", "COPY --from=z:1 / /", "COPY --from=x / /"}, nil, []string{"z:1"}},
 	} {
 		images, before := copied(file, "other", c.triggers...)

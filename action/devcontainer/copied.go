@@ -48,7 +48,12 @@ func (c *Configuration) Triggered(instructions []string) (images []string, copie
 	}
 	d, args, _ := c.read()
 	named, _ := d.bases(args)
-	triggers := readDockerfile([]byte(strings.Join(instructions, "\n")), nil)
+	var triggers dockerfile
+	for _, text := range instructions { // the builder reads each alone: none goes on in the next
+		one := readDockerfile([]byte(text), nil)
+		triggers.steps = append(triggers.steps, one.steps...)
+		triggers.unsure = triggers.unsure || one.unsure
+	}
 	d.steps = append(d.steps, triggers.steps...)
 	both, _ := d.bases(args)
 	files, err := c.copied(triggers, context)
