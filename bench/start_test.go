@@ -45,7 +45,7 @@ func measureStart(t *testing.T, all *table, bin string) {
 			began, ended := filepath.Join(dir, "began"), filepath.Join(dir, "run") // stamp's first argument: what the action says to anvil-runner
 			cmd := exec.CommandContext(t.Context(), filepath.Join(image, "stamp"), began, "bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", script)
 			cmd.Dir = dir
-			cmd.Env = append([]string{"PATH=" + filepath.Join(image, "bin") + string(os.PathListSeparator) + os.Getenv("PATH"), "RUNNER_TEMP=" + dir, "RUNNER_OS=Linux", "RUNNER_ARCH=X64"}, env...)
+			cmd.Env = append([]string{"PATH=" + filepath.Join(image, "bin") + string(os.PathListSeparator) + os.Getenv("PATH"), "RUNNER_TEMP=" + dir, "RUNNER_OS=Linux", "RUNNER_ARCH=X64", "ANVIL_SERVER=https://anvil.example"}, env...)
 			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: account}
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Fatalf("%v: %s", err, out)

@@ -22,8 +22,7 @@ func TestWorkflowCallsFit(t *testing.T) {
 		"as they are":                    {},
 		"caller forgets an input":        {caller, ` nonce: "${{ inputs.nonce }}",`, "", `input "nonce" is required by "./.github/workflows/agent.yml"`},
 		"caller makes one up":            {caller, `task: "${{ inputs.task }}"`, `prompt: x, task: "${{ inputs.task }}"`, `input "prompt" is not defined`},
-		"reusable workflow forgets one":  {agent, "          nonce: ${{ inputs.nonce }}\n", "", `missing input "nonce" which is required by action "Anvil"`},
-		"reusable workflow makes one up": {agent, "          nonce: ${{", "          prompt: x\n          nonce: ${{", `input "prompt" is not defined in action "Anvil"`},
+		"reusable workflow makes one up": {agent, "          nonce: ${{", "          another: x\n          nonce: ${{", `input "another" is not defined in action "Anvil"`},
 		"an input that is not declared":  {agent, "${{ inputs.server }}", "${{ inputs.serve }}", `property "serve" is not defined`},
 		"action renames an input":        {action, "  nonce:\n", "  once:\n", `input "nonce" is not defined in action "Anvil"`},
 	} {

@@ -149,7 +149,8 @@ func TestWorkflowReleaseActionRefuses(t *testing.T) {
 		"a file that was changed":       {"dist/anvil-runner_linux_arm64", "released", "changed", "anvil-runner_linux_arm64: FAILED"},
 		"an action that is a release":   {"action.yml", `ANVIL_DIGESTS: ""`, `ANVIL_DIGESTS: "x"`, "not exactly 1 of the line"},
 		"a workflow of another action":  {".github/workflows/agent.yml", "@main", "@v0", "not exactly 1 of the line"},
-		"a source that moves":           {".github/workflows/standalone.yml", "ref: main", "ref: v0", "not exactly 2 of the line"},
+		"an anvil that was not built":   {"dist/checksums.txt", "  anvil_linux_amd64", "  anvil_plan9_amd64", "no anvil_linux_amd64"},
+		"a job of another action":       {".github/workflows/standalone.yml", "@main", "@v0", "not exactly 2 of the line"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -187,17 +188,17 @@ func TestWorkflowReleaseNamesItself(t *testing.T) {
 	}{
 		"agent.yml":      {"uses: acme/anvil@v1.2.3\n", 1},
 		"prebuild.yml":   {"uses: acme/anvil@v1.2.3\n", 1},
-		"standalone.yml": {"repository: acme/anvil, ref: v1.2.3, ", 2},
+		"standalone.yml": {"uses: acme/anvil@v1.2.3\n", 2},
 	} {
 		text := readText(t, filepath.Join(tree, ".github/workflows", name))
-		if strings.Count(text, c.says) != c.times || strings.Contains(text, "@main") || strings.Contains(text, "ref: main") {
+		if strings.Count(text, c.says) != c.times || strings.Contains(text, "@main") {
 			t.Errorf("%s of the release:\n%s", name, text)
 		}
 	}
 }
 
 // releaseTree is a copy of the files that a release changes, with a release in dist
-// whose anvil-runner is built from the given text.
+// whose programs are built from the given text.
 func releaseTree(t *testing.T, runner string) string {
 	t.Helper()
 	tree := t.TempDir()
@@ -206,9 +207,10 @@ func releaseTree(t *testing.T, runner string) string {
 	}
 	var sums strings.Builder
 	for _, platform := range []string{"linux_amd64", "linux_arm64", "darwin_amd64", "darwin_arm64"} {
-		text := built(runner, platform)
-		writeProgram(t, filepath.Join(tree, "dist/anvil-runner_"+platform), text)
-		fmt.Fprintf(&sums, "%x  anvil-runner_%s\n", sha256.Sum256([]byte(text)), platform)
+		for name, text := range map[string]string{"anvil-runner": built(runner, platform), "anvil": "anvil, " + built(runner, platform)} {
+			writeProgram(t, filepath.Join(tree, "dist/"+name+"_"+platform), text)
+			fmt.Fprintf(&sums, "%x  %s_%s\n", sha256.Sum256([]byte(text)), name, platform)
+		}
 	}
 	writeProgram(t, filepath.Join(tree, "dist/checksums.txt"), sums.String())
 	return tree

@@ -41,7 +41,7 @@ func scriptCommand(t *testing.T, env ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), program(t, "bash"), "--noprofile", "--norc", "-e", "-o", "pipefail", file)
-	cmd.Env = append([]string{"RUNNER_TEMP=" + t.TempDir(), "GITHUB_ACTION_PATH=" + t.TempDir()}, env...)
+	cmd.Env = append([]string{"ANVIL_SERVER=https://anvil.example", "RUNNER_TEMP=" + t.TempDir(), "GITHUB_ACTION_PATH=" + t.TempDir()}, env...)
 	return cmd
 }
 

@@ -1,6 +1,7 @@
 package workflowtest
 
 import (
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,12 +19,12 @@ var alone = []string{".github/workflows/standalone.yml", "config/workflow/standa
 // standaloneStep is a step of a job.
 type standaloneStep struct {
 	Uses, Run string
-	Env       map[string]string
+	With, Env map[string]string
 }
 
 // Without a server, the job that runs the agent may only read; the job that writes has
-// no model key and runs nothing but our own program; key and tokens are in the
-// environment of the steps that need them, and no text of a person is in a command. An
+// no model key and runs nothing but our own action; the key goes to the one step that
+// needs it, and both jobs are told the same. An
 // issue's runs wait for each other, and the key's job is held to the rules of an environment.
 func TestStandaloneRules(t *testing.T) {
 	t.Parallel()
@@ -54,38 +55,76 @@ func TestStandaloneRules(t *testing.T) {
 		t.Errorf("the workflow's permissions are %s", got)
 	}
 	want := map[string]string{"agent": "{contents: read, issues: read}", "publish": "{checks: write, contents: write, issues: write, pull-requests: write}"}
-	holders := map[string][]string{}
+	const ours = "seed-bc0cc349/anvil@main"
+	holders, told := map[string][]string{}, map[string]map[string]string{}
 	for name, job := range file.Jobs {
 		if got := permissions(job.Permissions); got != want[name] {
 			t.Errorf("the permissions of job %s are %s, want %s", name, got, want[name])
 		}
-		for variable, value := range job.Env {
-			if !strings.HasPrefix(value, "${{ inputs.") {
-				t.Errorf("job %s: %s is %s, for every step", name, variable, value)
-			}
+		if len(job.Env) > 0 {
+			t.Errorf("job %s: every step has %v", name, job.Env)
 		}
 		for _, s := range job.Steps {
-			for variable, value := range s.Env {
-				holders[value] = append(holders[value], name+": "+variable+" for "+s.Run)
+			if len(s.Env) > 0 || s.Run != "" {
+				t.Errorf("job %s: a step of its own: %+v", name, s)
 			}
-			if strings.Contains(s.Run, "${{") {
-				t.Errorf("job %s: an expression in a command: %s", name, s.Run)
+			for input, value := range s.With {
+				if strings.Contains(value, "secrets.") || strings.Contains(value, "github.token") {
+					holders[value] = append(holders[value], name+": "+input+" of "+s.Uses)
+				}
 			}
-			if s.Uses != "" && !pinned.MatchString(strings.Fields(s.Uses)[0]) {
+			if s.Uses != ours && !pinned.MatchString(strings.Fields(s.Uses)[0]) {
 				t.Errorf("job %s: %s is not pinned", name, s.Uses)
+			}
+			if s.Uses == ours {
+				told[name] = s.With
 			}
 		}
 	}
-	run := `exec anvil-runner run --assignment "$RUNNER_TEMP/assignment.json" --out "$RUNNER_TEMP/anvil-handover"`
-	if got := holders["${{ secrets.model-key }}"]; !slices.Equal(got, []string{"agent: ANVIL_MODEL_KEY for " + run}) {
-		t.Errorf("the key is held by %q", got)
+	if got := holders["${{ secrets.model-key }}"]; len(holders) != 1 || !slices.Equal(got, []string{"agent: model-key of " + ours}) {
+		t.Errorf("secrets are held by %q", holders)
 	}
-	if len(holders) != 2 || len(holders["${{ github.token }}"]) != 3 {
-		t.Errorf("held: %q", holders)
+	if told["publish"]["verb"] != "publish" || told["agent"]["verb"] != "" || told["agent"]["server"] != "" {
+		t.Errorf("the jobs are told %v", told)
 	}
-	publish := file.Jobs["publish"].Steps
-	if last := publish[len(publish)-1]; last.Run != `exec anvil publish --from "$RUNNER_TEMP/anvil-handover"` {
-		t.Errorf("the second job ends with %q", last.Run)
+	delete(told["publish"], "verb")
+	delete(told["agent"], "model-key")
+	if len(told["agent"]) != 12 || !maps.Equal(told["agent"], told["publish"]) {
+		t.Errorf("the jobs are not told the same: %v", told)
+	}
+	for input, value := range told["agent"] {
+		if value != "${{ inputs."+input+" }}" {
+			t.Errorf("%s is %s", input, value)
+		}
+	}
+}
+
+// A standalone run is decided without the key, and worked on with it and without the
+// token that could write; what publishes has neither key nor runner.
+func TestWorkflowScriptAlone(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ verb, proceed, want string }{
+		"to do":         {"run", "yes", "anvil prepare --assignment TEMP/assignment.json: key=no read=no token=yes\nanvil-runner run --assignment TEMP/assignment.json --out TEMP/anvil-handover: key=yes read=yes token=no\n"},
+		"nothing to do": {"run", "no", "anvil prepare --assignment TEMP/assignment.json: key=no read=no token=yes\n"},
+		"to publish":    {"publish", "yes", "anvil publish --from TEMP/anvil-handover: key=no read=no token=yes\n"},
+		"a prebuild":    {"prebuild", "yes", "anvil-runner prebuild: key=no read=no token=yes\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir, temp := t.TempDir(), t.TempDir()
+			for _, program := range []string{"anvil", "anvil-runner"} {
+				writeProgram(t, filepath.Join(dir, program), `#!/bin/sh
+has() { if [ -n "$1" ]; then echo yes; else echo no; fi; }
+echo "`+program+` $*: key=$(has "$ANVIL_MODEL_KEY") read=$(has "$ANVIL_READ_TOKEN") token=$(has "$GITHUB_TOKEN")"
+if [ "$1" = prepare ] && [ "$WANT" = yes ]; then : > "$3"; fi
+`)
+			}
+			cmd := scriptCommand(t, "PATH="+os.Getenv("PATH"), "ANVIL_SERVER=", "ANVIL_PROGRAMS="+dir, "ANVIL_VERB="+c.verb, "ANVIL_MODEL_KEY=key", "GITHUB_TOKEN=token", "WANT="+c.proceed, "RUNNER_TEMP="+temp)
+			out, err := cmd.CombinedOutput()
+			if got := strings.ReplaceAll(string(out), temp, "TEMP"); err != nil || got != c.want {
+				t.Errorf("%v, and it did\n%s", err, got)
+			}
+		})
 	}
 }
 
