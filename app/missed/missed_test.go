@@ -234,3 +234,22 @@ func TestALongOutageDoesNotComeInOneFlood(t *testing.T) {
 		}
 	}
 }
+
+// What was taken and left alone, as an event that nobody listens to is, is in no store.
+func TestWhatWasTakenAtLastIsNotAskedForAgain(t *testing.T) {
+	t.Parallel()
+	w := newTown()
+	f := w.finder()
+	w.look(t, f)
+	w.answer = nobody
+	w.deliver("left alone")
+	w.answer = everything
+	w.deliver("left alone") // somebody had it sent again by hand
+	delete(w.received, "left alone")
+	for range 3 {
+		w.look(t, f)
+	}
+	if len(w.asked) > 0 {
+		t.Errorf("asked for %v", w.asked)
+	}
+}

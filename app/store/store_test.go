@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -352,5 +353,23 @@ func TestPromptsAreKeptForATime(t *testing.T) {
 		if wanted, err := s.StoredDigests(t.Context()); err != nil || len(wanted) != step.wanted || !wanted["sha256:both"] || !wanted["sha256:bundle"] {
 			t.Errorf("stored %v, %v", wanted, err)
 		}
+	}
+}
+
+// What never arrived is told apart from what did, in the order asked.
+func TestUnreceived(t *testing.T) {
+	t.Parallel()
+	s, _ := open(t)
+	task(t, s, "arrived", 1)
+	asked := []anvil.DeliveryID{"missing, 'one'"}
+	for n := range 1200 {
+		asked = append(asked, anvil.DeliveryID(fmt.Sprint("missing ", n)))
+	}
+	missing, err := s.Unreceived(t.Context(), append([]anvil.DeliveryID{"arrived"}, asked...))
+	if err != nil || !slices.Equal(missing, asked) {
+		t.Errorf("%d are missing, %v", len(missing), err)
+	}
+	if none, err := s.Unreceived(t.Context(), nil); err != nil || len(none) > 0 {
+		t.Errorf("of none %v are missing, %v", none, err)
 	}
 }
