@@ -302,3 +302,12 @@ func inode(t *testing.T, path string) uint64 {
 	}
 	return info.Sys().(*syscall.Stat_t).Ino
 }
+
+// A spare tree is made where there is room for it, by what the file system says.
+func TestRoomIsMeasured(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if !workspace.Roomy(dir, 0) || workspace.Roomy(dir, 1.01) || workspace.Roomy(filepath.Join(dir, "nowhere"), 0) {
+		t.Error("room is not told from none")
+	}
+}
