@@ -91,6 +91,9 @@ func TestRealWork(t *testing.T) {
 		if got := of(events, agent.KindReference); len(got) != 1 || got[0].Text != answer.Resume {
 			t.Errorf("references: %v", got)
 		}
+		if got := of(events, agent.KindVersion); len(got) != 1 || got[0].Text != answer.Version || events[0].Kind != agent.KindVersion {
+			t.Errorf("the version is told as %v, and not first and once as %s", got, answer.Version)
+		}
 		commands := of(events, runapi.KindCommand)
 		if len(commands) != 1 {
 			t.Fatalf("commands: %v", commands)
