@@ -54,7 +54,7 @@ func measureStart(t *testing.T, all *table, bin string) {
 		}
 	}
 	action := actionStep(t)
-	release := []string{"ANVIL_RELEASE=acme/anvil/releases/download/v1.2.3", "ANVIL_DIGESTS=linux_amd64=" + digest}
+	release := []string{"ANVIL_RELEASE=acme/anvil/releases/download/v1.2.3", "ANVIL_DIGESTS=anvil-runner_linux_amd64=" + digest}
 	steps := map[string]func() time.Duration{
 		"bash": step("exec anvil-runner run\n"), "found": step(action),
 		"shelved": step(action, append(release, "ANVIL_SHELF="+shelf)...),

@@ -18,16 +18,17 @@ type Tools struct {
 
 	// Servers are MCP servers of your own (streamable HTTP) that agents may use
 	// through this one. Default: none. Their secrets stay here, and are hidden in
-	// answers that repeat them, as they are or in base64, hexadecimal, URLs and JSON. All else that they answer reaches the agent as it is,
-	// and what agents ask of them is up to what the repository's people, and whoever
-	// writes in its issues, make agents do.
+	// answers that repeat them, as they are or in base64, hexadecimal, URLs and JSON. All
+	// else that they answer reaches the agent as it is, and what agents ask of them is up
+	// to what the repository's people, and whoever writes in its issues, make agents do.
 	Servers []ToolServer `yaml:"servers"`
 }
 
 // ToolServer is an MCP server of the operator's.
 type ToolServer struct {
 	// Name stands in front of the names of its tools, as NAME_TOOL. Required:
-	// lower-case letters, digits and dashes. No NAME_TOOL may be a tool of this server's own.
+	// lower-case letters, digits and dashes. No NAME_TOOL may be a tool of this
+	// server's own.
 	Name string `yaml:"name"`
 
 	// URL is its address. Required; https, except for a loopback host or where no

@@ -186,7 +186,7 @@ func (t *acpTurn) session(ctx context.Context) error {
 	if t.work.Instructions != "" {
 		prompt = append(prompt, acp.TextBlock("What the repository tells agents, as of the base commit:\n\n"+t.work.Instructions))
 	}
-	t.setSilent(false)
+	t.setSilent(false) // what comes from here on is news
 	said, err := t.conn.Prompt(ctx, acp.PromptRequest{SessionId: id, Prompt: append(prompt, acp.TextBlock(t.work.Prompt))})
 	if err != nil {
 		return t.failed("", err)

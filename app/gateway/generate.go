@@ -252,23 +252,3 @@ func (m *meter) takeGenerated(object []byte) {
 	})
 	m.heard = m.heard || told && (m.ended || !m.stream)
 }
-
-// googleStatus is the word that Google's APIs have for a status.
-func (r *refusal) googleStatus() string {
-	switch r.status {
-	case http.StatusUnauthorized:
-		return "UNAUTHENTICATED"
-	case http.StatusPaymentRequired, http.StatusForbidden:
-		return "PERMISSION_DENIED"
-	case http.StatusNotFound:
-		return "NOT_FOUND"
-	case http.StatusTooManyRequests:
-		return "RESOURCE_EXHAUSTED"
-	case http.StatusServiceUnavailable:
-		return "UNAVAILABLE"
-	}
-	if r.status >= 500 {
-		return "INTERNAL"
-	}
-	return "INVALID_ARGUMENT"
-}

@@ -21,11 +21,19 @@ const (
 // route is what a path asks for.
 type route struct {
 	protocol protocol
-	relay    string // what follows an upstream's base address, and for generate the model there; empty: answered here
+	relay    string // what follows an upstream's base address, see below; empty: answered here
 	model    string // that the path names; only generate's does
 	stream   bool   // the path asks for a stream; only generate's does
 	count    bool   // counts tokens only: costs nothing
 	models   bool   // lists the models of the run
+}
+
+// below is what follows an upstream's base address, for a model as that calls it.
+func (rt route) below(model string) string {
+	if rt.protocol == generate {
+		return "/models/" + model + rt.relay
+	}
+	return rt.relay
 }
 
 // routes are the paths that are served, by method and path as it was sent.

@@ -134,6 +134,26 @@ func (r *refusal) openaiType() string {
 	return "invalid_request_error"
 }
 
+// googleStatus is the word that Google's APIs have for a status.
+func (r *refusal) googleStatus() string {
+	switch r.status {
+	case http.StatusUnauthorized:
+		return "UNAUTHENTICATED"
+	case http.StatusPaymentRequired, http.StatusForbidden:
+		return "PERMISSION_DENIED"
+	case http.StatusNotFound:
+		return "NOT_FOUND"
+	case http.StatusTooManyRequests:
+		return "RESOURCE_EXHAUSTED"
+	case http.StatusServiceUnavailable:
+		return "UNAVAILABLE"
+	}
+	if r.status >= 500 {
+		return "INTERNAL"
+	}
+	return "INVALID_ARGUMENT"
+}
+
 func encode(v any) []byte {
 	b, err := json.Marshal(v)
 	if err != nil {

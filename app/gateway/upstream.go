@@ -95,12 +95,9 @@ func (u *upstream) request(ctx context.Context, c *call, model string) *http.Req
 	q, rt, from := c.request, c.route, c.header
 	body := q.bodyFor(rt, model)
 	target := *u.BaseURL
-	target.Path = strings.TrimRight(target.Path, "/") + rt.relay
-	if rt.protocol == generate {
-		target.Path = strings.TrimSuffix(target.Path, rt.relay) + "/models/" + model + rt.relay
-		if q.stream {
-			target.RawQuery = strings.TrimPrefix(target.RawQuery+"&alt=sse", "&")
-		}
+	target.Path = strings.TrimRight(target.Path, "/") + rt.below(model)
+	if rt.stream {
+		target.RawQuery = strings.TrimPrefix(target.RawQuery+"&alt=sse", "&")
 	}
 	h := http.Header{
 		"Content-Type":    {"application/json"},
