@@ -78,6 +78,41 @@ func TestWorkflowReleasedActionStartsTheReleasedRunner(t *testing.T) {
 	}
 }
 
+// Without a server it starts the anvil of its release, and no other: not what was released
+// as anvil-runner either.
+func TestWorkflowReleasedActionStartsTheReleasedAnvil(t *testing.T) {
+	t.Parallel()
+	const released = "#!/bin/sh\necho released PLATFORM $1\n"
+	for name, c := range map[string]struct {
+		served, says string
+		fails        bool
+	}{
+		"the release's":                 {released + "# anvil\n", "released linux_amd64 publish\n", false},
+		"what is another program of it": {released, "::error::ACTION_DIGEST: ", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			hub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path != "/acme/anvil/releases/download/v1.2.3/anvil_linux_amd64" {
+					t.Errorf("asked for %s", r.URL.Path)
+				}
+				_, _ = w.Write([]byte(built(c.served, "linux_amd64")))
+			}))
+			t.Cleanup(hub.Close)
+			tree := releaseTree(t, released)
+			if out, err := releaseAction(t, tree, "acme/anvil").CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			cmd := scriptCommand(t, "PATH="+os.Getenv("PATH"), "GITHUB_SERVER_URL="+hub.URL, "NO_PROXY=127.0.0.1", "RUNNER_OS=Linux", "RUNNER_ARCH=X64", "ANVIL_SERVER=", "ANVIL_VERB=publish")
+			cmd.Env = append(cmd.Env, written(t, tree)...)
+			out, err := cmd.CombinedOutput()
+			if (err != nil) != c.fails || !strings.Contains(string(out), c.says) {
+				t.Errorf("%v, and the step said %q; want %q in it", err, out, c.says)
+			}
+		})
+	}
+}
+
 // In the runner's image the program stands in a directory named by its sha256. The name
 // is believed where this account could not have put another program there; elsewhere
 // what is there is no better than what is nowhere.
@@ -207,7 +242,7 @@ func releaseTree(t *testing.T, runner string) string {
 	}
 	var sums strings.Builder
 	for _, platform := range []string{"linux_amd64", "linux_arm64", "darwin_amd64", "darwin_arm64"} {
-		for name, text := range map[string]string{"anvil-runner": built(runner, platform), "anvil": "anvil, " + built(runner, platform)} {
+		for name, text := range map[string]string{"anvil-runner": built(runner, platform), "anvil": built(runner, platform) + "# anvil\n"} {
 			writeProgram(t, filepath.Join(tree, "dist/"+name+"_"+platform), text)
 			fmt.Fprintf(&sums, "%x  %s_%s\n", sha256.Sum256([]byte(text)), name, platform)
 		}
